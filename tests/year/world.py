@@ -136,6 +136,8 @@ class Person:
     hours: list[tuple[datetime, tuple[str, int]]] = field(default_factory=list)
     # Emails as they happen must not count as scheduled ones.
     frequencies: set[str] = field(default_factory=set)
+    # The language of an email that was prepared just before they chose another one.
+    language_before: str | None = None
 
     def dated(self, item: Item) -> set[str]:
         """Return the frequencies, but as it happens, at which this person gets a release."""
@@ -582,8 +584,10 @@ class World:
                 steps.step(session, now)
                 session.rollback()
         if self.chance.random() < 0.3:
-            # Somebody changes their hour in the middle of a wave.
-            self._change_preferences(self.chance.choice(self.people))
+            # Somebody changes their hour or language in the middle of a wave.
+            person = self.chance.choice(self.people)
+            person.language_before = person.language
+            self._change_preferences(person)
 
     # What arrived.
 
@@ -594,21 +598,25 @@ class World:
             message = message_from_bytes(sent.content, policy=policy.default)
             text = message.get_body(("plain",)).get_content().replace("\r\n", "\n")
             lines = [each.strip() for each in text.split("\n")]
-            day = self._date_shown(person, lines)
+            day, language = self._date_shown(person, lines)
             reasons = {each.partition(", ")[2] for each in lines if each.startswith("- ")}
-            is_dated = reasons != {LANGUAGES[person.language]}
+            is_dated = reasons != {LANGUAGES[language]}
             titles = {
                 int(number): title
                 for title, number in re.findall(r"^(Item (\d+) about [a-z0-9, ]+)$", text, re.MULTILINE)
             }
             self._check_email(person, day, titles, is_dated=is_dated)
         self.seen = len(self.house.transport.sent)
+        for person in self.people:
+            person.language_before = None
 
-    def _date_shown(self, person: Person, lines: list[str]) -> date:
-        """Return the date of an email, which it must show in the language that the person chose."""
+    def _date_shown(self, person: Person, lines: list[str]) -> tuple[date, str]:
+        """Return the date of an email and its language, which must be the one that the person chose."""
         today = self.house.clock().date()
         days = [today + DAY * step for step in range(3, -60, -1)]
-        shown = next((day for day in days if _in_words(day, person.language) in lines), None)
+        languages = [person.language] + ([person.language_before] if person.language_before else [])
+        pairs = itertools.product(days, languages)
+        shown = next((pair for pair in pairs if _in_words(*pair) in lines), None)
         if shown is None:
             self._fail(f"{person.address} got an email without a date in “{person.language}”: {lines[:6]}")
         return shown
