@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from newsletter.cli.context import print_json, whole_command
+from newsletter.cli.late_import import late_import
 from newsletter.demo.check import check_journey
 from newsletter.demo.run import run_demo
 
@@ -35,4 +36,5 @@ def demo(
         ctx.exit(0 if result.ok else 1)
 
     more = {"NEWSLETTER_DATABASE_URL": database, "NEWSLETTER_BROKER_URL": broker}
-    run_demo(folder, port, whole_command, click.echo, {name: url for name, url in more.items() if url})
+    runner = late_import("newsletter.cli.processes.imported:runner")
+    run_demo(folder, port, runner, click.echo, {name: url for name, url in more.items() if url})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
 import os
@@ -74,18 +73,10 @@ async def catch(folder: Path, port: int) -> None:
         await server.serve_forever()
 
 
-def main() -> None:
-    """Run the catcher: `python -m newsletter.demo.catcher DATA_DIR PORT`."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("data_dir", type=Path)
-    arguments.add_argument("port", type=int)
-    given = arguments.parse_args()
+def run_catcher(folder: Path, port: int) -> None:
+    """Run the catcher of the demo with this data folder. Raises OSError if the port is in use."""
+    os.umask(0o077)
     configure_logging()
     # At its usual level, aiosmtpd logs every command with its addresses.
     logging.getLogger("mail.log").setLevel(logging.ERROR)
-    asyncio.run(catch(mailbox_folder(given.data_dir), given.port))
-
-
-if __name__ == "__main__":
-    os.umask(0o077)
-    main()
+    asyncio.run(catch(mailbox_folder(folder), port))

@@ -27,9 +27,11 @@ from newsletter.demo.data import TOPICS
 from newsletter.demo.run import SETTINGS_FILE, free_port
 from newsletter.errors import ServiceError
 from newsletter.service.processes.end_with_parent import tied_to_parent
-from newsletter.service.processes.programs import Command
 from newsletter.settings import PREFIX, load_settings
 from newsletter.web.mailbox.stored_emails import StoredEmail, list_stored_emails, mailbox_folder
+
+# Returns the command that runs this program with the words that follow `newsletter`.
+Command = Callable[..., Sequence[str]]
 
 SUBSCRIBER = "ada.reader@demo.example"
 START_SECONDS = 60

@@ -8,19 +8,20 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 from dotenv import dotenv_values
 
 from newsletter.clock import utcnow
-from newsletter.demo.catcher import HOST
+from newsletter.demo.catcher import HOST, run_catcher
 from newsletter.demo.data import ADMIN, add_admin, add_samples, add_schedule, add_topics
 from newsletter.runtime import Runtime
 from newsletter.service.database.first_newsletter import fill_first_newsletter
 from newsletter.service.database.schema import upgrade
 from newsletter.service.logs import configure_logging
-from newsletter.service.processes.programs import Command, plain, service_programs, web_responds
+from newsletter.service.processes.programs import Runner, plain, service_programs, web_responds
 from newsletter.service.processes.supervisor import Program, Supervisor, check_port, only_one
 from newsletter.settings import PREFIX, Settings, load_settings, variable
 
@@ -39,7 +40,7 @@ class Demo:
 
 
 def run_demo(
-    folder: Path, port: int, command: Command, say: Callable[[str], None], more: Mapping[str, str]
+    folder: Path, port: int, runner: Runner, say: Callable[[str], None], more: Mapping[str, str]
 ) -> None:
     """Prepare what is missing in `folder`, then run everything until told to stop.
 
@@ -50,8 +51,8 @@ def run_demo(
     with only_one(folder, "Stop it with Ctrl-C in its terminal, or use another folder with --data."):
         check_port(HOST, port, "Stop it, or choose another one with --port.")
         demo = prepare_demo(folder, port, free_port(), more)
-        catcher = [sys.executable, "-m", "newsletter.demo.catcher", str(folder), str(demo.catcher_port)]
-        services = service_programs(demo.environ, command, takes_mail=True)
+        catcher = partial(run_catcher, folder.absolute(), demo.catcher_port)
+        services = service_programs(demo.environ, runner, takes_mail=True)
         programs = [Program("mailbox", catcher, demo.environ), *services]
         Supervisor(programs).run(lambda: web_responds(demo.settings), lambda: say(banner(demo)))
         say("The demo has ended. Its data is kept, and the same command continues with it.")

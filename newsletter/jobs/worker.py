@@ -19,9 +19,9 @@ from newsletter.runtime import Runtime
 from newsletter.service.database.schema import await_database
 from newsletter.service.heartbeat import Heart
 from newsletter.service.logs import configure_logging
+from newsletter.service.processes import stop_flag
 from newsletter.service.processes.before_fork import prepare_to_fork
 from newsletter.service.processes.end_with_parent import end_with_parent
-from newsletter.service.processes.stop_flag import ask_to_stop
 from newsletter.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ def run_worker(settings: Settings, lane_name: str) -> None:
     """
     lane = Lane(lane_name)
     configure_logging()
+    stop_flag.begin()
     await_database(settings.database)
     await_broker(settings)
     app = make_celery(settings)
@@ -87,7 +88,7 @@ def _connect(app: Celery, lane: Lane, heart: Heart) -> None:
             send(app, lane, tasks.SWEEP)
 
     def shutting_down(**_: Any) -> None:
-        ask_to_stop()
+        stop_flag.ask_to_stop()
 
     def forked(**_: Any) -> None:
         if lane is Lane.SINGLE:

@@ -1,31 +1,51 @@
-"""The gunicorn command and its hooks. gunicorn reads this module as its configuration file."""
+"""gunicorn, with our settings and hooks, in this process."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from typing import Any
 
+from gunicorn.app.base import BaseApplication
+
 from newsletter.service.processes.end_with_parent import end_with_parent
+from newsletter.service.web_worker import WebWorker
 from newsletter.settings import Settings
 
 # Pages are short and wait for the database, so each process has only a few threads.
 THREADS = 8
-# It reads a request completely before a thread gets it.
-WORKER_CLASS = "newsletter.service.web_worker.WebWorker"
 
 
-def web_command(settings: Settings, application: str) -> list[str]:
-    """Return the command that serves `application` ("module:factory()") at the address in the settings."""
-    host, port = settings.bind
-    return [
-        sys.executable, "-m", "gunicorn", "--config", f"python:{__name__}",
-        "--bind", f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-        "--workers", str(settings.web_workers), "--worker-class", WORKER_CLASS, "--threads", str(THREADS),
-        "--timeout", "60", "--graceful-timeout", "10", "--log-level", "warning", "--no-control-socket",
-        application,
-    ]  # fmt: skip
+class WebServer(BaseApplication):  # type: ignore[misc] # gunicorn has no types
+    """Serves an application at the address in the settings. Each of its processes calls `make`."""
+
+    def __init__(self, settings: Settings, make: Callable[[], Callable[..., Any]]) -> None:
+        """Take the settings. `run` then serves until SIGTERM, and ends this process."""
+        self._settings = settings
+        self._make = make
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what differs from gunicorn's defaults."""
+        host, port = self._settings.bind
+        options = {
+            "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "workers": self._settings.web_workers,
+            "worker_class": WebWorker,
+            "threads": THREADS,
+            "timeout": 60,
+            "graceful_timeout": 10,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "post_fork": _end_with_parent,
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[..., Any]:
+        """Return the application, in a process that will serve it."""
+        return self._make()
 
 
-def post_fork(_server: Any, _worker: Any) -> None:
+def _end_with_parent(_server: Any, _worker: Any) -> None:
     """End a worker process when gunicorn's main process ends, for whatever reason."""
     end_with_parent()

@@ -14,9 +14,16 @@ from newsletter.web.mailbox.stored_emails import (
     mailbox_folder,
 )
 
+RUN = """
+import sys
+from pathlib import Path
+from newsletter.demo.catcher import run_catcher
+run_catcher(Path(sys.argv[1]), int(sys.argv[2]))
+"""
+
 
 def test_an_email_sent_by_smtp_is_in_the_mailbox(tmp_path, start, eventually, free_port):
-    start("-m", "newsletter.demo.catcher", str(tmp_path), str(free_port))
+    start("-c", RUN, str(tmp_path), str(free_port))
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = "desk@example.org", "ann@example.org", "Grüße"
     mail.set_content("Look: https://example.org/a.\n")

@@ -12,7 +12,9 @@ ROOT = Path(__file__).resolve().parents[2]
 LATE = {
     "__init__.py": (3, "a command, the text check of its arguments, and database errors"),
     "runtime.py": (1, "Celery, if a command wakes the workers"),
-    "worker.py": (2, "Celery, which `worker --drain` does not need"),
+    "worker.py": (3, "Celery and the other programs, which `worker --drain` does not need"),
+    "demo.py": (1, "the programs of the service, which `demo --check` does not need"),
+    "imported.py": (1, "the command line itself, which imports this module"),
     "bounce.py": (1, "aiosmtpd, which `bounce ingest` does not need"),
 }
 

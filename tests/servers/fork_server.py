@@ -32,7 +32,7 @@ def import_program() -> None:
 
     for place in COMMANDS.values():
         importlib.import_module(place.target.partition(":")[0])
-    for late in ("newsletter.app", "newsletter.jobs.worker", "newsletter.jobs.broker"):
+    for late in ("newsletter.cli.processes.wsgi", "newsletter.jobs.worker"):
         importlib.import_module(late)
     configure_mappers()
 
@@ -86,8 +86,7 @@ def become(asked: dict[str, Any], streams: list[int]) -> None:
         os.dup2(stream, number)
         os.close(stream)
     die_with_parent(signal.SIGTERM, parent=os.getppid())()
-    # Its import makes a byte of memory that is shared by all processes forked afterwards.
-    importlib.reload(stop_flag)
+    stop_flag.begin()
     os.environ.clear()
     os.environ.update(asked["environ"])
     os.chdir(asked["folder"])

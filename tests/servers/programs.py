@@ -2,7 +2,7 @@
 
 An import takes more than a second of CPU time, and the tests start the program hundreds of times. The forked
 process is the real one in all else: it has its own id, environment, folder and streams, and runs
-`newsletter/__main__.py`. Processes that the program itself starts (`newsletter run`) begin by an import.
+`newsletter/__main__.py`.
 """
 
 from __future__ import annotations

@@ -14,10 +14,16 @@ from house import ENVIRON
 from slow_clients import HALVES, ask, half_sent, is_open
 
 from newsletter.service import web_worker
-from newsletter.service.web_server import THREADS, web_command
-from newsletter.settings import load_settings
+from newsletter.service.web_server import THREADS
 
 HOST = "127.0.0.1"
+SERVE = """
+import os
+from slow_clients import make_application
+from newsletter.service.web_server import WebServer
+from newsletter.settings import load_settings
+WebServer(load_settings(os.environ), make_application).run()
+"""
 CLOSE = b"Host: x\r\nConnection: close\r\n\r\n"
 
 
@@ -35,12 +41,11 @@ def serve(start, tmp_path, free_port, eventually):
         "PYTHONPATH": "tests",
     }
 
-    def run(application: str | None = "slow_clients:make_application()"):
-        if application is None:
+    def run(*, real: bool = False):
+        command = ["-c", SERVE]
+        if real:
             assert start("-m", "newsletter", "--env-file", "", "db", "upgrade", env=env).wait(60) == 0
             command = ["-m", "newsletter", "--env-file", "", "web"]
-        else:
-            command = web_command(load_settings(env), application)[1:]
         process = start(*command, env=env)
         eventually(lambda: is_listening(free_port), seconds=90)
         return process
@@ -65,7 +70,7 @@ def page(port: int, path: str) -> int:
 
 
 def test_pages_are_answered_while_500_connections_hold_half_sent_requests(serve, free_port):
-    serve(None)
+    serve(real=True)
 
     with half_sent(free_port, 500) as held:
         statuses = [page(free_port, path) for path in ("/", "/livez", "/")]

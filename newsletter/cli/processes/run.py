@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from newsletter.cli.context import invocation, program, whole_command
+from newsletter.cli.context import invocation, program
+from newsletter.cli.processes.imported import runner
 from newsletter.cli.processes.tried_settings import open_tried_settings
 from newsletter.service.processes.programs import run_service
 
@@ -16,4 +17,4 @@ def run() -> None:
     Upgrades the database first. Each line of output begins with the name of its process.
     """
     call = invocation()
-    run_service(open_tried_settings(call), call.environ, whole_command, program())
+    run_service(open_tried_settings(call), call.environ, runner, program())

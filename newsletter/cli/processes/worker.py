@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from newsletter.cli.context import invocation, whole_command
+from newsletter.cli.context import invocation
 from newsletter.cli.late_import import late_import
 from newsletter.cli.processes.tried_settings import open_tried_settings
 from newsletter.errors import ServiceError
@@ -32,7 +32,7 @@ def worker(lane: str | None, drain: bool) -> None:
     elif lane is None:
         configure_logging()
         late_import("newsletter.jobs.broker:await_broker")(settings)
-        run_workers(settings, call.environ, whole_command)
+        run_workers(settings, call.environ, late_import("newsletter.cli.processes.imported:runner"))
     else:
         late_import("newsletter.jobs.worker:run_worker")(settings, lane)
 

@@ -15,15 +15,22 @@ from newsletter.jobs.broker import warn_without_broker
 from newsletter.jobs.wake import Waker
 from newsletter.service.database.schema import await_database
 from newsletter.service.logs import configure_logging
-from newsletter.settings import Settings, load_settings
+from newsletter.settings import Settings
 
 WSGI_AWAIT_SECONDS = 15.0
 
 
-def make_application() -> Flask:
-    """Return the application of the settings in the environment, which `newsletter web` has checked."""
+def make_application(settings: Settings) -> Flask:
+    """Return the application of settings that were tried."""
     configure_logging()
-    return _assemble(load_settings(os.environ))
+    os.umask(0o077)  # our files contain addresses and keys
+    waker = Waker(settings)
+    # Now, not in the first sign-up: its longer response time would reveal that it is the first.
+    waker.prepare()
+    warm_up()
+    # Sign-up needs no broker, so a broker that does not answer causes only a warning.
+    threading.Thread(target=warn_without_broker, args=(settings,), name="broker", daemon=True).start()
+    return create_app(settings, wake=waker)
 
 
 def make_tried_application() -> Flask:
@@ -36,15 +43,4 @@ def make_tried_application() -> Flask:
     settings = open_tried_settings(Invocation())
     # Shorter than the 30 seconds after which gunicorn ends a worker that is still loading.
     await_database(settings.database, seconds=WSGI_AWAIT_SECONDS)
-    return _assemble(settings)
-
-
-def _assemble(settings: Settings) -> Flask:
-    os.umask(0o077)  # our files contain addresses and keys
-    waker = Waker(settings)
-    # Now, not in the first sign-up: its longer response time would reveal that it is the first.
-    waker.prepare()
-    warm_up()
-    # Sign-up needs no broker, so a broker that does not answer causes only a warning.
-    threading.Thread(target=warn_without_broker, args=(settings,), name="broker", daemon=True).start()
-    return create_app(settings, wake=waker)
+    return make_application(settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import click
 from sqlalchemy import select
@@ -22,35 +22,35 @@ from newsletter.settings import Settings, variable
 
 log = logging.getLogger(__name__)
 
-# Returns the command line of one of our processes for the words that follow `newsletter`.
-Command = Callable[..., Sequence[str]]
+# Returns a function that runs this program with the words that follow `newsletter`.
+Runner = Callable[..., Callable[[], object]]
 
 
-def worker_programs(environ: Mapping[str, str], command: Command) -> list[Program]:
+def worker_programs(environ: Mapping[str, str], runner: Runner) -> list[Program]:
     """Return one worker for each lane, so that no confirmation waits behind a digest."""
-    return [Program(lane.value, command("worker", "--lane", lane.value), environ) for lane in Lane]
+    return [Program(lane.value, runner("worker", "--lane", lane.value), environ) for lane in Lane]
 
 
 def service_programs(
-    environ: Mapping[str, str], command: Command, *, takes_mail: bool = False, reads_mailboxes: bool = False
+    environ: Mapping[str, str], runner: Runner, *, takes_mail: bool = False, reads_mailboxes: bool = False
 ) -> list[Program]:
     """Return every program of the service.
 
     `takes_mail` adds the server for incoming mail, and `reads_mailboxes` what reads mailboxes.
     """
-    intake = [Program("intake", command("bounce", "serve"), environ)] if takes_mail else []
-    mailbox = [Program("mailbox", command("bounce", "fetch", "--watch"), environ)] if reads_mailboxes else []
+    intake = [Program("intake", runner("bounce", "serve"), environ)] if takes_mail else []
+    mailbox = [Program("mailbox", runner("bounce", "fetch", "--watch"), environ)] if reads_mailboxes else []
     return [
-        Program("web", command("web"), environ),
-        *worker_programs(environ, command),
-        Program("beat", command("beat"), environ),
+        Program("web", runner("web"), environ),
+        *worker_programs(environ, runner),
+        Program("beat", runner("beat"), environ),
         *intake,
         *mailbox,
     ]
 
 
 def run_service(
-    settings: Settings, environ: Mapping[str, str], command: Command, program: str = "newsletter"
+    settings: Settings, environ: Mapping[str, str], runner: Runner, program: str = "newsletter"
 ) -> None:
     """Upgrade the database and run every program until told to stop.
 
@@ -72,12 +72,12 @@ def run_service(
         report_missing_keys(settings)
         programs = service_programs(
             plain(environ),
-            command,
+            runner,
             takes_mail=bool(settings.intake_listen),
             reads_mailboxes=bool(settings.mailboxes),
         )
         # The relay check runs beside the others, so a slow or unreachable relay does not delay the start.
-        programs.append(Program("relay", command("relay", "check"), plain(environ), once=True))
+        programs.append(Program("relay", runner("relay", "check"), plain(environ), once=True))
         lines = [f"The service is ready at {settings.public_url}/", *first_steps(settings.database, program)]
         Supervisor(programs).run(lambda: web_responds(settings), lambda: click.echo("\n".join(lines)))
 
@@ -99,14 +99,14 @@ def first_steps(database: str | URL, program: str) -> list[str]:
     return steps
 
 
-def run_workers(settings: Settings, environ: Mapping[str, str], command: Command) -> None:
+def run_workers(settings: Settings, environ: Mapping[str, str], runner: Runner) -> None:
     """Run the workers until told to stop. Raises ServiceError if the database cannot be reached."""
     configure_logging()
     await_database(settings.database)
     require_sender(settings)
     report_missing_keys(settings)
     make_folder(settings.data_dir)
-    Supervisor(worker_programs(plain(environ), command)).run()
+    Supervisor(worker_programs(plain(environ), runner)).run()
 
 
 def report_missing_keys(settings: Settings) -> None:

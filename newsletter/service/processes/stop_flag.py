@@ -11,6 +11,12 @@ import mmap
 _asked = mmap.mmap(-1, 1)
 
 
+def begin() -> None:
+    """Give this process a flag of its own, which it does not share with its parent."""
+    global _asked  # noqa: PLW0603
+    _asked = mmap.mmap(-1, 1)
+
+
 def stopping() -> bool:
     """Return whether the worker that this process belongs to has been asked to stop."""
     return _asked[0] != 0

@@ -1,7 +1,8 @@
 """Start the processes of the service, restart them if they end, and stop them together.
 
-Everything runs in one thread, for two reasons. A child gets a signal when the thread that forked it ends
-(service/processes/end_with_parent.py). And a fork beside other threads could inherit their locks.
+Each is forked from this process (service/processes/forked.py). Everything runs in one thread, for two
+reasons. A child gets a signal when the thread that forked it ends (service/processes/end_with_parent.py). And
+a fork beside other threads could inherit their locks.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import os
 import selectors
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +24,8 @@ from pathlib import Path
 from types import FrameType
 
 from newsletter.errors import ServiceError
-from newsletter.service.processes.end_with_parent import tied_to_parent
+from newsletter.service.processes.before_fork import prepare_to_fork
+from newsletter.service.processes.forked import ForkedProgram
 
 GRACE_SECONDS = 20
 FIRST_PAUSE_SECONDS = 0.5
@@ -41,13 +42,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Program:
-    """What to run: the name for its lines of output, its command and its whole environment.
+    """What to run: the name for its lines of output, a function and its whole environment.
 
     With `once` it is not started again after it has ended.
     """
 
     name: str
-    command: Sequence[str]
+    main: Callable[[], object]
     environ: Mapping[str, str]
     once: bool = False
 
@@ -55,7 +56,7 @@ class Program:
 @dataclass
 class _Child:
     program: Program
-    process: subprocess.Popen[bytes] | None = None
+    process: ForkedProgram | None = None
     started: float = 0.0
     start_again: float = 0.0
     ends_in_a_row: int = 0
@@ -63,7 +64,7 @@ class _Child:
 
     @property
     def runs(self) -> bool:
-        return self.process is not None and self.process.poll() is None
+        return self.process is not None and self.process.runs
 
 
 def pause_before_restart(ends_in_a_row: int) -> float:
@@ -87,6 +88,7 @@ class Supervisor:
 
         `is_ready` is called a few times a second until it returns true. Then `when_ready` is called once.
         """
+        prepare_to_fork()
         with self._signals():
             while not self._asked:
                 self._start_due()
@@ -130,21 +132,10 @@ class Supervisor:
                 self._start(child)
 
     def _start(self, child: _Child) -> None:
-        child.process = subprocess.Popen(  # noqa: S603 (our own programs)
-            list(child.program.command),
-            env=dict(child.program.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            # A session of its own, so that Ctrl-C in the terminal reaches the supervisor only.
-            start_new_session=True,
-            preexec_fn=tied_to_parent(),  # noqa: PLW1509 (there is one thread)
-        )
+        child.process = ForkedProgram(child.program.main, child.program.environ)
         child.started = time.monotonic()
-        output = child.process.stdout
-        assert output is not None
-        os.set_blocking(output.fileno(), False)
-        self._selector.register(output, selectors.EVENT_READ, child)
+        os.set_blocking(child.process.output, False)
+        self._selector.register(child.process.output, selectors.EVENT_READ, child)
 
     def _patience(self, seconds: float) -> float:
         """Return how long to wait: up to `seconds`, or less if a child is to be started sooner."""
@@ -163,11 +154,10 @@ class Supervisor:
 
     def _read(self, child: _Child) -> None:
         assert child.process is not None
-        assert child.process.stdout is not None
         with contextlib.suppress(BlockingIOError):
-            data = os.read(child.process.stdout.fileno(), LONGEST_LINE_BYTES)
+            data = os.read(child.process.output, LONGEST_LINE_BYTES)
             if not data:
-                self._selector.unregister(child.process.stdout)
+                self._selector.unregister(child.process.output)
                 return
             *lines, child.pending = (child.pending + data).split(b"\n")
             if len(child.pending) > LONGEST_LINE_BYTES:
@@ -202,15 +192,14 @@ class Supervisor:
         """Pass on the last output of a child that has ended; return its exit code."""
         process = child.process
         assert process is not None
-        assert process.stdout is not None
-        if process.stdout in {key.fileobj for key in self._selector.get_map().values()}:
+        if process.output in self._selector.get_map():
             self._read(child)
             with contextlib.suppress(KeyError):
-                self._selector.unregister(process.stdout)
+                self._selector.unregister(process.output)
         if child.pending:
             self._say(child, child.pending)
         child.pending = b""
-        process.stdout.close()
+        os.close(process.output)
         child.process = None
         return process.wait()
 

@@ -319,8 +319,8 @@ def test_a_process_that_is_killed_at_any_command_loses_nothing_and_counts_nothin
 def test_the_service_reads_mailboxes_if_there_are_any():
     def started(*, mailboxes: bool) -> list[list[str]]:
         return [
-            list(each.command)
-            for each in service_programs({}, lambda *words: list(words), reads_mailboxes=mailboxes)
+            each.main()
+            for each in service_programs({}, lambda *words: lambda: list(words), reads_mailboxes=mailboxes)
         ]
 
     assert ["bounce", "fetch", "--watch"] in started(mailboxes=True)

@@ -14,10 +14,11 @@ from newsletter.service.processes.supervisor import check_port, make_folder, onl
 
 SCRIPT = """
 import sys
+from functools import partial
 from newsletter.service.logs import configure_logging
 from newsletter.service.processes.supervisor import Program, Supervisor
 configure_logging()
-programs = [Program(f"child{n}", [sys.executable, "-c", code], {}) for n, code in enumerate(sys.argv[2:])]
+programs = [Program(f"child{n}", partial(exec, code, {}), {}) for n, code in enumerate(sys.argv[2:])]
 Supervisor(programs, grace_seconds=float(sys.argv[1])).run(
     is_ready=lambda: True, when_ready=lambda: print("ready", flush=True)
 )
@@ -185,7 +186,7 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
 
 
 def test_a_program_that_runs_once_is_not_started_again(start):
-    script = SCRIPT.replace("code], {})", 'code], {}, once=code.startswith("print"))')
+    script = SCRIPT.replace("{}), {})", '{}), {}, once=code.startswith("print"))')
 
     supervisor = start("-c", script, "5", "print('I ran once')", "import sys; sys.exit('I end')")
     lines = lines_until(supervisor, "child1  | I end")
