@@ -377,7 +377,7 @@ def reused_database(postgresql: PostgreSQL) -> ReusedDatabase:
 
 @pytest.fixture(scope="session")
 def reused_upgraded_database(postgresql: PostgreSQL) -> ReusedDatabase:
-    """The same, made by the migrations."""
+    """Such a database, made by the migrations."""
     return _reused(postgresql, upgrade)
 
 
@@ -389,7 +389,7 @@ def house_url(postgresql: PostgreSQL, reused_database: ReusedDatabase) -> str:
 
 @pytest.fixture
 def upgraded_url(postgresql: PostgreSQL, reused_upgraded_database: ReusedDatabase) -> str:
-    """The same, as `newsletter db upgrade` makes it: `make_upgraded` finds nothing more to do."""
+    """Such a URL, of a database that `newsletter db upgrade` made: `make_upgraded` finds nothing to do."""
     return postgresql.url(reused_upgraded_database.fresh())
 
 

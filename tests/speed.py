@@ -83,13 +83,13 @@ class _OneForAllEngines:
 
 
 class SQLiteForAllEngines(_OneForAllEngines, SQLiteDialect_pysqlite):
-    """SQLAlchemy's dialect for SQLite."""
+    """The dialect for SQLite, whose engines all share one cache of compiled statements."""
 
     supports_statement_cache = True
 
 
 class PostgreSQLForAllEngines(_OneForAllEngines, PGDialect_psycopg):
-    """SQLAlchemy's dialect for PostgreSQL."""
+    """The dialect for PostgreSQL, whose engines all share one cache of compiled statements."""
 
     supports_statement_cache = True
 

@@ -50,7 +50,9 @@ def _filter(reason: str | None, since: datetime | None, until: datetime | None) 
 @reason_option
 @since_option
 @until_option
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=100, show_default=True, help="Show at most this many."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def list_(
     reason: str | None, since: datetime | None, until: datetime | None, limit: int, as_json: bool

@@ -67,7 +67,7 @@ def write_columns(row: Newsletter, after: Identity) -> None:
 
 
 def store_logo(session: Session, logo: EncodedLogo, now: datetime) -> Logo:
-    """Store the bytes of a logo, unless they are stored already; return what they are."""
+    """Store the bytes of a logo, unless they are stored already. Return its hash, media type and size."""
     if session.get(StoredLogo, logo.hash) is None:
         session.add(
             StoredLogo(

@@ -47,7 +47,7 @@ class TopicState(NamedTuple):
 def note_topic(session: Session, state: TopicState, now: datetime) -> None:
     """Tell the owner that a topic no longer posts to us; close that notice if it does. Commits nothing.
 
-    Messages arrive in any order. A topic that posted before the end of its subscription posts no more.
+    Messages arrive in any order. So one from before the end of the subscription does not close the notice.
     """
     known = find_open(session, NoticeKind.WEBHOOK_ENDED, state.topic)
     if not state.posts:

@@ -137,8 +137,14 @@ def parse(files: tuple[str, ...]) -> None:
 @bounce.command()
 @click.argument("number", type=int, required=False, metavar="[ID]")
 @click.option("--address", help="Only reports about emails to this address.")
-@click.option("--outcome", type=click.Choice([each.value for each in ReportOutcome]), help="Only these.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many.")
+@click.option(
+    "--outcome",
+    type=click.Choice([each.value for each in ReportOutcome]),
+    help="Only reports with this outcome.",
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Show at most this many."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def reports(number: int | None, address: str | None, outcome: str | None, limit: int, as_json: bool) -> None:
     """List the newest reports and their outcomes. With an ID, print the message of that report."""

@@ -17,7 +17,9 @@ ACTOR = "command line"
 
 @click.command()
 @click.argument("address")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=200, show_default=True, help="How many.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=200, show_default=True, help="Show at most this many."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def history(address: str, limit: int, as_json: bool) -> None:
     """List the returned emails of ADDRESS and each step that followed, the newest first."""

@@ -174,7 +174,7 @@ def send(
 @click.option(
     "--watch",
     is_flag=True,
-    help="Show a progress bar until nothing waits; without an ID, of the newest issue.",
+    help="Show a progress bar until nothing waits. If no ID is given: of the newest issue.",
 )
 @click.option(
     "--newsletter", "newsletter_slug", metavar="SLUG", help="Without an ID: only issues of this newsletter."

@@ -108,7 +108,7 @@ class Feed:
     site_url: str
     kind: str
     items: tuple[Item, ...]
-    # Items without a title and a text.
+    # How many items had neither a title nor a text.
     skipped: int = 0
 
     def as_record(self) -> dict[str, Any]:

@@ -30,9 +30,10 @@ from newsletter.ingest.text.language import detect_language
 SUMMARY_LENGTH = 240
 MAX_LINES = 50_000
 HEADLINE_LENGTH = 120
-_TELLING = 200  # more lines below the text, or of contacts, tell nothing new about the publisher
+# How many lines below the text, and of contacts, are searched for the publisher.
+_TELLING = 200
 _NEAR_TEXT = 12
-_OPENED = 6  # one of so many paragraphs may begin with the day, if there is no other date
+_OPENED = 6  # one of this many first paragraphs may begin with the day, if there is no other date
 _CLOCK = re.compile(r"\d{1,2}:\d\d")
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*(?=\s)|[。！？][」』）]*")
 # Signs of the United States, where 3/4/2025 is in March.

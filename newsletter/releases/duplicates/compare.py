@@ -150,7 +150,7 @@ def _body(sample: Sample) -> list[Word]:
 
 
 def _words_of_body(body: str) -> list[Word]:
-    """Return the words of a body. One release is compared with several others, so short ones are kept."""
+    """Return the words of a body. Those of short bodies are cached for the next comparisons."""
     return _kept_words(body) if len(body) <= LONGEST_KEPT else read_words(body)
 
 

@@ -50,7 +50,7 @@ def _lowest(words: Sequence[str]) -> list[int]:
     if all(each == _EMPTY for each in found):
         return []
     for at in range(_BINS - 1, -_BINS - 1, -1):
-        # Twice around, so that the last bins find one too.
+        # The bins are a ring: going around twice fills the last empty bins from the first ones.
         if found[at] == _EMPTY:
             found[at] = found[(at + 1) % _BINS]
     return found
