@@ -38,11 +38,13 @@ LONGEST_LINE_BYTES = 64 * 1024
 # Only the first part of a message is kept: its header, and what may be forwarded to the owner.
 KEPT_BYTES = 512 * 1024
 END_OF_MESSAGE = b"\r\n.\r\n"
-# The most bytes that one message may take on the wire, including its envelope and stuffed dots.
-MOST_BYTES = LARGEST_MAIL_BYTES + 1024 * 1024
+STUFFED = b"\r\n.."
+# The most bytes of commands between two messages.
+MOST_COMMAND_BYTES = 1024 * 1024
 # SQLite has one writer, and a connection pool has few connections.
 WRITERS = 4
 
+TOO_LARGE = "552 5.3.4 Message too large"
 TOO_BUSY = b"421 4.3.2 Too many connections, try again later\r\n"
 
 log = logging.getLogger(__name__)
@@ -72,9 +74,10 @@ class ConnectionLimit:
 
 
 class _Guarded:
-    """Limits that aiosmtpd does not have: the number of connections, and the bytes of one message.
+    """Limits that aiosmtpd does not have: the number of connections, the bytes of commands and of a message.
 
-    aiosmtpd keeps a line without an end in memory for as long as it grows.
+    A message that is too large is read to its end and thrown away. If the connection were closed earlier, the
+    server that sends it would not get the reply, and would try for days.
     """
 
     transport: Any
@@ -86,7 +89,8 @@ class _Guarded:
         super().__init__(*arguments, **options)
         self._limit = limit
         self._peer: str | None = None
-        self._taken_bytes = 0
+        self._command_bytes = 0
+        self._is_in_message = False
 
     def connection_made(self, transport: Any) -> None:
         place = transport.get_extra_info("peername")
@@ -102,9 +106,10 @@ class _Guarded:
     def data_received(self, data: bytes) -> None:
         if self._peer is None:
             return
-        self._taken_bytes += len(data)
-        if self._taken_bytes > MOST_BYTES:
-            log.warning("event=intake_message_too_long")
+        if not self._is_in_message:
+            self._command_bytes += len(data)
+        if self._command_bytes > MOST_COMMAND_BYTES:
+            log.warning("event=intake_commands_too_long")
             self.transport.abort()
             return
         super().data_received(data)  # type: ignore[misc]
@@ -126,8 +131,7 @@ class _Guarded:
             super().resume_writing()  # type: ignore[misc]
 
     def _set_post_data_state(self) -> None:
-        # The bytes are counted for each message.
-        self._taken_bytes = 0
+        self._command_bytes = 0
         super()._set_post_data_state()  # type: ignore[misc]
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
@@ -140,9 +144,14 @@ class _Guarded:
             await self._say("501 Syntax: DATA")
         else:
             await self._say("354 End data with <CR><LF>.<CR><LF>")
-            self.envelope.original_content = await self._read_message()
+            self._is_in_message = True
+            try:
+                self.envelope.original_content = await self._read_message()
+            finally:
+                self._is_in_message = False
             if self.envelope.original_content is None:
-                status = "552 Error: Too much mail data"
+                log.warning("event=intake_message_too_large")
+                status = TOO_LARGE
             else:
                 status = await self._call_handler_hook("DATA")  # type: ignore[attr-defined]
             self._set_post_data_state()
@@ -152,11 +161,14 @@ class _Guarded:
         await self.push(status)  # type: ignore[attr-defined]
 
     async def _read_message(self) -> bytes | None:
-        """Return the first part of a message without its stuffed dots; None if the message is too large."""
+        """Return the first part of a message without its stuffed dots; None if the message is too large.
+
+        Stuffed dots are no part of the message (RFC 1870, section 3), so they do not count.
+        """
         reader = self._reader
         # Put the line break of the DATA command back: a message can end with "." on its first line.
         reader._buffer[:0] = b"\r\n"
-        kept, size, ended = bytearray(), 0, False
+        kept, size, stuffed, ended, last = bytearray(), 0, 0, False, b""
         while not ended:
             try:
                 part = await reader.readuntil(END_OF_MESSAGE)
@@ -164,12 +176,15 @@ class _Guarded:
             except asyncio.LimitOverrunError as more:
                 part = await reader.read(more.consumed)
             size += len(part)
+            stuffed += (last + part).count(STUFFED)
+            last = (last + part)[1 - len(STUFFED) :]
             kept += part[: KEPT_BYTES - len(kept)]
-        if size - len(END_OF_MESSAGE) > LARGEST_MAIL_BYTES:
+        # The line break before the message and the final dot with its line break are not counted either.
+        if size - stuffed - len(END_OF_MESSAGE) > LARGEST_MAIL_BYTES:
             return None
         if size <= KEPT_BYTES:
             del kept[-3:]  # the final dot and its line break
-        return bytes(kept).replace(b"\r\n..", b"\r\n.")[2:]
+        return bytes(kept).replace(STUFFED, b"\r\n.")[2:]
 
 
 class GuardedSMTP(_Guarded, SMTP):

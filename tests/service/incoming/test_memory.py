@@ -34,7 +34,7 @@ def nested() -> bytes:
 SHAPES = {
     "empty lines": lambda: HEAD + b"\r\n" + b"\r\n" * (SIZE // 2),
     "bare line feeds": lambda: HEAD + b"\r\n" + b"\n" * SIZE,
-    "dots": lambda: HEAD + b"\r\n" + b".\r\n" * (SIZE // 4),
+    "dots": lambda: HEAD + b"\r\n" + b".\r\n" * (SIZE // 3),
     "one line": lambda: HEAD + b"\r\n" + b"x" * SIZE + b"\r\n",
     "one header line": lambda: HEAD + b"X: " + b"x" * SIZE + b"\r\n\r\n",
     "headers": lambda: HEAD + b"X: y\r\n" * (SIZE // 6) + b"\r\n",
@@ -95,6 +95,18 @@ def test_a_message_of_ten_megabytes_of_any_shape_costs_at_most_50_mb(listener):
     print({shape: (code, round(cost / 2**20, 1)) for shape, (code, cost) in costs.items()})
     assert {code for code, _ in costs.values()} == {250}
     assert max(cost for _, cost in costs.values()) < MOST_BYTES
+
+
+@pytest.mark.parametrize("line", [b"x", b".\r\n"])
+def test_a_message_that_is_far_too_large_costs_at_most_50_mb(listener, line: bytes):
+    process, port, _ = listener
+    assert bring(port, HEAD + b"\r\n.\r\n") == 250
+    before = peak_bytes(process.pid)
+
+    code = bring(port, HEAD + b"\r\n" + line * (10 * SIZE // len(line)))
+
+    assert code == 552
+    assert peak_bytes(process.pid) - before < MOST_BYTES
 
 
 MEASURE = """

@@ -134,14 +134,51 @@ def test_an_email_that_is_too_large_is_refused_by_its_size_and_by_its_bytes(door
     assert is_active(house)
 
 
-def test_a_line_without_an_end_ends_the_conversation(doors):
-    _, address, port, _ = doors
+@pytest.mark.parametrize("line", [b"y\r\n", b".\r\n", b"\r\n", b".y\n", b"y"], ids=repr)
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_message_that_is_too_large_is_read_to_its_end_and_refused_for_good(doors, line, times):
+    house, address, port, _ = doors
+    size = times * server.LARGEST_MAIL_BYTES + len(line)
 
     with smtplib.SMTP("127.0.0.1", port) as talk:
         talk.ehlo()
         talk.mail("ada@example.org")
         talk.rcpt(address)
-        talk.docmd("DATA")
+        refused = talk.data(line * (size // len(line)))
+        taken = talk.sendmail("ada@example.org", [address], MAIL)
+
+    assert refused == (552, b"5.3.4 Message too large")
+    assert taken == {}
+    assert not is_active(house)
+
+
+def test_lmtp_refuses_a_message_that_is_too_large_once_for_each_recipient(doors):
+    _, address, _, port = doors
+
+    with smtplib.LMTP("127.0.0.1", port) as talk:
+        talk.ehlo()
+        talk.mail("ada@example.org")
+        talk.rcpt(address)
+        talk.rcpt(MAILBOX)
+        codes = [talk.data(b"y" * 2 * server.LARGEST_MAIL_BYTES)[0], talk.getreply()[0], talk.noop()[0]]
+
+    assert codes == [552, 552, 250]
+
+
+def test_stuffed_dots_are_no_part_of_the_size_of_a_message(doors):
+    house, address, port, _ = doors
+    size = server.LARGEST_MAIL_BYTES - len(MAIL)
+
+    with smtplib.SMTP("127.0.0.1", port) as talk:
+        talk.sendmail("ada@example.org", [address], MAIL + b".\r\n" * (size // 3))
+
+    assert not is_active(house)
+
+
+def test_a_command_without_an_end_ends_the_conversation(doors):
+    _, _, port, _ = doors
+
+    with smtplib.SMTP("127.0.0.1", port) as talk:
         with pytest.raises(OSError, match=r"reset|Broken pipe|[Cc]onnection"):
             for _ in range(100):
                 talk.sock.sendall(b"x" * (1 << 20))
