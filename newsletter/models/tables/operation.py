@@ -76,13 +76,16 @@ class Pace(Base):
 
 
 class RelayCheck(Base):
-    """The result of the last `newsletter relay check`; `settings` is a digest of the settings it used."""
+    """The last `newsletter relay check` of a sender with these settings, of which it has a digest.
+
+    A check with other settings, such as those of a relay that is only tried, has a row of its own.
+    """
 
     __tablename__ = "relay_check"
 
     key: Mapped[str] = mapped_column(String(320), primary_key=True)
+    settings: Mapped[str] = mapped_column(String(64), primary_key=True)
     checked_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    settings: Mapped[str] = mapped_column(String(64))
     verdict: Mapped[str] = mapped_column(String(16))
     report: Mapped[dict[str, Any]] = mapped_column(JSON)
 

@@ -17,7 +17,7 @@ from smtp.relay_script import EHLO, LOOPBACK, ScriptedRelay, scripted_relay
 from newsletter.cli import main
 from newsletter.mail.verp import parse_return_path
 from newsletter.messages.sender import Sender
-from newsletter.outbox.pacing.setup.relay_checks import keep_check, last_checks
+from newsletter.outbox.pacing.setup.relay_checks import KEPT, keep_check, last_checks
 from newsletter.outbox.pacing.setup.wait import note_refusal
 from newsletter.outbox.pacing.standings import read_standing
 from newsletter.service.checks.relay_check import Report, Verdict, check_relay, lines_of
@@ -239,6 +239,46 @@ def test_a_kept_check_counts_for_the_settings_that_it_was_made_with(house: House
         assert found.verdict == "passed"
         other = replace(sender, settings=replace(sender.settings, return_path="other@example.org"))
         assert last_checks(session, [other]) == []
+
+
+def test_a_check_with_other_settings_does_not_replace_the_one_of_the_service(house: House, tmp_path: Path):
+    sender, now = house.runtime.sender(1), house.clock()
+    with (
+        settings_for(tmp_path, answers={"RCPT": NOT_OWNED}) as (settings, _),
+        house.runtime.session() as session,
+    ):
+        tried = replace(sender, settings=settings)
+        keep_check(session, sender, check_relay(sender, OWNER, now).as_json(), now)
+
+        keep_check(session, tried, check_relay(tried, OWNER, now).as_json(), now)
+
+        assert [row.verdict for _, row in last_checks(session, [sender])] == ["passed"]
+        assert [row.verdict for _, row in last_checks(session, [tried])] == ["failed"]
+
+
+def test_a_check_with_other_settings_ends_no_wait_of_the_service(house: House):
+    sender, now = house.runtime.sender(1), house.clock()
+    tried = replace(sender, settings=replace(sender.settings, return_path="other@example.org"))
+    with house.runtime.session() as session:
+        note_refusal(session, house.runtime.messages.senders, sender, SetupFault.SENDER, "no", now, None)
+
+        keep_check(session, tried, check_relay(tried, OWNER, now, send=True).as_json(), now)
+
+        refusals = read_standing(session, sender, now).sender.refusals
+        assert refusals is not None
+        assert refusals.try_at is not None
+        assert refusals.try_at > now
+
+
+def test_a_check_that_nobody_repeats_is_forgotten_after_a_year(house: House):
+    sender, now = house.runtime.sender(1), house.clock()
+    tried = replace(sender, settings=replace(sender.settings, return_path="other@example.org"))
+    with house.runtime.session() as session:
+        keep_check(session, tried, check_relay(tried, OWNER, now).as_json(), now - KEPT * 2)
+
+        keep_check(session, sender, check_relay(sender, OWNER, now).as_json(), now)
+
+        assert last_checks(session, [tried]) == []
 
 
 @pytest.mark.parametrize(("answers", "status"), [({}, 0), ({"RCPT": NOT_OWNED}, 1)])
