@@ -71,7 +71,8 @@ def _verify_all(head_file: Path | None, as_json: bool) -> None:
 
     parts = open_runtime()
     path = head_file or parts.settings.data_dir / FILE_NAME
-    if path.is_file():
+    # A file that somebody names may be a pipe.
+    if head_file is not None or path.is_file():
         with path.open("rb") as head:
             report = verify_all(parts.reading, parts.tokens, head)
     else:
@@ -91,6 +92,7 @@ def _as_json(report: Report) -> dict[str, Any]:
         "entries": report.entries,
         "partly": report.partly,
         "newer": report.newer,
+        "found": report.found,
         "fault_count": report.fault_count,
         "faults": [{"person": each.public_id, "what": each.what} for each in report.faults],
     }
@@ -113,6 +115,11 @@ def _print_report(report: Report) -> None:
         )
     else:
         click.echo(f"Compared with the signed head of {report.head_made_at[:19].replace('T', ' ')} UTC.")
+    if report.is_of_other_database:
+        click.echo(
+            "Nobody of the head is in this database. The head is from another database, or all people are "
+            "missing here."
+        )
     if report.fault_count:
         click.echo(f"{report.fault_count} faults.")
     elif report.head_made_at is None:

@@ -114,7 +114,7 @@ def test_a_record_that_was_changed_is_refused(place, tmp_path):
     refused = run(place, "consent", "verify", str(signed))
 
     assert refused.exit_code == 1
-    assert "the record was changed" in refused.output
+    assert "The record was changed after it was signed." in refused.output
 
 
 def test_erasing_asks_first(place):

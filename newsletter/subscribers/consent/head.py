@@ -26,11 +26,13 @@ from sqlalchemy.orm import Session
 
 from newsletter.errors import InputError
 from newsletter.models import ConsentAct, ConsentEntry, Subscriber
+from newsletter.settings import variable
 from newsletter.subscribers.consent.chain import Chain, Link, Proof, canonical_json, check_chain, utc_text
 from newsletter.subscribers.consent.signature import sign_value, value_is_signed
 from newsletter.tokens import Tokens
 
 KIND = "newsletter consent head"
+VERSION = 1
 FILE_NAME = "consent-head.jsonl"
 # How many people one query reads. Each query has its own transaction, because entries are only added.
 AT_ONCE = 500
@@ -74,7 +76,8 @@ class Report:
     """The result of a check. `head_made_at` is None if there was no head to compare with.
 
     `partly`: how many erased people have entries whose details are deleted, so that their digests cannot be
-    computed again. `newer`: how many people were added after the head was made.
+    computed again. `newer`: how many people were added after the head was made. `found`: how many people of
+    the head are in the database, with the same public id.
     """
 
     head_made_at: str | None = None
@@ -82,8 +85,14 @@ class Report:
     entries: int = 0
     partly: int = 0
     newer: int = 0
+    found: int = 0
     fault_count: int = 0
     faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def is_of_other_database(self) -> bool:
+        """Whether nobody of the head is in the database."""
+        return bool(self.fault_count) and self.head_made_at is not None and not self.found
 
     def add(self, public_id: str, what: str) -> None:
         """Count a fault, and list it if there are not too many."""
@@ -191,7 +200,9 @@ def _look_at(report: Report, person: PersonChain) -> None:
 def _compare(report: Report, known: Known, person: PersonChain) -> None:
     if known.public_id != person.public_id:
         report.add(known.public_id, f"The row now has another public id: {person.public_id}.")
-    elif person.chain.count < known.count:
+        return
+    report.found += 1
+    if person.chain.count < known.count:
         missing = known.count - person.chain.count
         report.add(person.public_id, f"The newest entries are missing: {missing} of {known.count}.")
     elif known.count and person.digests[known.count - 1] != known.last_digest:
@@ -250,7 +261,7 @@ class _HeadWriter:
     def __init__(self, tokens: Tokens, out: IO[bytes], now: datetime, stopping: Callable[[], bool]) -> None:
         self._tokens, self._out, self._stopping = tokens, out, stopping
         self._hash, self._people, self._entries = hashlib.sha256(), 0, 0
-        self._write({"kind": KIND, "version": 1, "made_at": utc_text(now)})
+        self._write({"kind": KIND, "version": VERSION, "made_at": utc_text(now)})
 
     def add(self, person: PersonChain) -> None:
         if self._people % AT_ONCE == 0 and self._stopping():
@@ -277,11 +288,23 @@ class _HeadReader:
 
     def __init__(self, tokens: Tokens, lines: Iterable[bytes]) -> None:
         self._tokens, self._lines, self._hash = tokens, iter(lines), hashlib.sha256()
-        self._people = 0
-        first = self._parse(next(self._lines, b""))
-        if not isinstance(first, dict) or first.get("kind") != KIND or first.get("version") != 1:
-            raise InputError("This is not the head of a consent ledger.")
-        self.made_at = str(first.get("made_at"))
+        self._people, self._line = 0, 0
+        first = next(self._lines, None)
+        if first is None:
+            raise _no_head("it is empty")
+        self.made_at = self._read_first(self._parse(first))
+
+    def _read_first(self, first: Any) -> str:
+        if not isinstance(first, dict):
+            raise _no_head("its first line is not a JSON object")
+        for name in ("kind", "version", "made_at"):
+            if name not in first:
+                raise _no_head(f"its first line has no “{name}”")
+        if first["kind"] != KIND:
+            raise _no_head(f"its “kind” is not “{KIND}”")
+        if first["version"] != VERSION:
+            raise InputError(f"This program reads heads of version {VERSION}. This one has another version.")
+        return str(first["made_at"])
 
     def lines(self) -> Iterator[Known]:
         """Yield each person's line. Raises InputError if the head is invalid, perhaps only after the last."""
@@ -292,24 +315,46 @@ class _HeadReader:
                 case [int(row), str(public_id), int(count), int(older), str(digest)] if row > last:
                     self._people, last = self._people + 1, row
                     yield Known(row, public_id, count, older, digest)
+                case [int(row), str(), int(), int(), str()]:
+                    raise InputError(f"Line {self._line} of the head is in the wrong place: row {row}.")
                 case {"signature": str(signature), **signed}:
                     self._check_end({str(name): value for name, value in signed.items()}, before, signature)
                     return
+                case {}:
+                    raise InputError(f"Line {self._line} of the head has no “signature”.")
                 case _:
-                    raise InputError("This is not the head of a consent ledger.")
+                    raise InputError(
+                        f"Line {self._line} of the head is not a person's: "
+                        "row, public id, number of entries, number of older ones, last digest."
+                    )
         raise InputError("The head of the consent ledger is incomplete: its last line is missing.")
 
     def _parse(self, line: bytes) -> Any:
         self._hash.update(line)
+        self._line += 1
         try:
             return json.loads(line)
         except (ValueError, RecursionError) as fault:
-            raise InputError("This is not the head of a consent ledger.") from fault
+            raise _no_head(f"its line {self._line} is not JSON") from fault
 
     def _check_end(self, signed: dict[str, Any], sha256: str, signature: str) -> None:
+        for name in ("kind", "people", "sha256"):
+            if name not in signed:
+                raise InputError(f"The last line of the head has no “{name}”.")
+        # Anybody can compute these again, so a match proves nothing. A difference explains a bad signature.
+        is_whole = signed["kind"] == KIND and (signed["sha256"], signed["people"]) == (sha256, self._people)
+        if next(self._lines, None) is not None:
+            raise InputError("The head was changed after it was signed: there are lines after its last one.")
+        if not is_whole:
+            raise InputError("The head was changed after it was signed: its lines do not fit its last line.")
         if not value_is_signed(self._tokens, signed, signature):
-            raise InputError("The head was signed with another key, or it was changed.")
-        if signed.get("kind") != KIND or signed.get("sha256") != sha256:
-            raise InputError("The head was changed after it was signed.")
-        if signed.get("people") != self._people or next(self._lines, None) is not None:
-            raise InputError("The head was changed after it was signed.")
+            raise InputError(
+                "The head was signed with another key. It is from an installation with another "
+                f"{variable('secret_keys')}, the oldest key was removed since, or somebody forged it."
+            )
+
+
+def _no_head(why: str) -> InputError:
+    return InputError(
+        f"This is not the head of a consent ledger: {why}. `newsletter consent head` makes one."
+    )

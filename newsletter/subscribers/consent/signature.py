@@ -10,7 +10,6 @@ can see a later change.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from typing import Any
 
@@ -73,14 +72,13 @@ def check_record(text: str, key_pem: str) -> dict[str, Any]:
     Raises InputError that says what is wrong: not a signed record, another key, a change since, or a broken
     chain of entries.
     """
+    record, signature = _parts_of(text)
     try:
-        signed = json.loads(text)
-        record, signature = signed["record"], signed["signature"]
         value = base64.b64decode(signature["value"], validate=True)
-    except (ValueError, KeyError, TypeError, binascii.Error, RecursionError) as fault:
-        raise InputError("This is not a signed record.") from fault
-    if not isinstance(record, dict) or signature.get("algorithm") != "Ed25519":
-        raise InputError("This is not a signed record.")
+    except (ValueError, KeyError, TypeError) as fault:
+        raise _no_record("its signature has no “value” in base64") from fault
+    if signature.get("algorithm") != "Ed25519":
+        raise _no_record("the “algorithm” of its signature is not Ed25519")
     try:
         key = load_pem_public_key(key_pem.encode())
     except ValueError as fault:
@@ -90,9 +88,33 @@ def check_record(text: str, key_pem: str) -> dict[str, Any]:
     try:
         key.verify(value, canonical_json(record))
     except (InvalidSignature, ValueError, RecursionError) as fault:
-        raise InputError("The signature was not made with this key, or the record was changed.") from fault
+        raise InputError(_why_bad(key, signature)) from fault
     _check_chain(record)
     return record
+
+
+def _parts_of(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the record and the signature of a signed file. Raises InputError."""
+    try:
+        signed = json.loads(text)
+    except (ValueError, RecursionError) as fault:
+        raise _no_record("it is not JSON") from fault
+    found = signed if isinstance(signed, dict) else {}
+    for name in ("record", "signature"):
+        if not isinstance(found.get(name), dict):
+            raise _no_record(f"it has no “{name}”")
+    return found["record"], found["signature"]
+
+
+def _no_record(why: str) -> InputError:
+    return InputError(f"This is not a signed record of consent: {why}.")
+
+
+def _why_bad(key: Ed25519PublicKey, signature: dict[str, Any]) -> str:
+    """Return why a signature is bad. The key in the file proves nothing, but it may explain the fault."""
+    if signature.get("public_key") == base64.b64encode(_raw(key)).decode():
+        return "The record was changed after it was signed."
+    return "The record was signed with another key than this one, or it was changed."
 
 
 def _check_chain(record: dict[str, Any]) -> None:

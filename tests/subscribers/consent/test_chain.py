@@ -350,6 +350,21 @@ def test_a_signed_record_verifies_with_the_published_key(kept):
     assert record["person"]["address"] == ANN
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Dear Ann,", "it is not JSON"),
+        ("[]", "it has no “record”"),
+        ('{"record": {}}', "it has no “signature”"),
+        ('{"record": {}, "signature": {}}', "no “value” in base64"),
+        ('{"record": {}, "signature": {"value": ""}}', "is not Ed25519"),
+    ],
+)
+def test_a_file_that_is_no_signed_record_is_refused_with_what_is_wrong(kept, text: str, words: str):
+    with pytest.raises(InputError, match=words):
+        check_record(text, public_key_pem(kept.runtime.tokens))
+
+
 def test_a_signed_record_is_refused_when_anything_in_it_or_the_key_is_another(kept):
     pem = public_key_pem(kept.runtime.tokens)
     whole = json.dumps(signed(kept))
@@ -370,7 +385,7 @@ def test_a_signed_record_is_refused_when_anything_in_it_or_the_key_is_another(ke
     ):
         with pytest.raises(InputError):
             check_record(changed, pem)
-    with pytest.raises(InputError, match="not made with this key"):
+    with pytest.raises(InputError, match="signed with another key than this one"):
         check_record(whole, other)
     with pytest.raises(InputError, match="not a public key"):
         check_record(whole, "nonsense")

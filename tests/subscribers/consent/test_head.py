@@ -183,6 +183,44 @@ def test_a_head_of_another_key_or_with_any_byte_changed_is_refused(three):
         assert refused(three.house, changed), changed[:200]
 
 
+def test_a_head_that_cannot_be_used_says_what_is_wrong(three):
+    head = make_head(three.house)
+    first, *people, last = head.splitlines(keepends=True)
+    rest = b"".join([*people, last])
+
+    def said(changed: bytes) -> str:
+        with pytest.raises(InputError) as fault:
+            verify_all(three.house.runtime.reading, three.house.runtime.tokens, io.BytesIO(changed))
+        return str(fault.value)
+
+    assert "it is empty" in said(b"")
+    assert "its line 1 is not JSON" in said(b"Dear Ann,\n")
+    assert "its first line is not a JSON object" in said(b"[]\n")
+    assert "its first line has no “version”" in said(first.replace(b"version", b"v") + rest)
+    assert "its “kind” is not “newsletter consent head”" in said(first.replace(b"head", b"foot") + rest)
+    assert "heads of version 1" in said(first.replace(b":1}", b":2}") + rest)
+    assert "its line 3 is not JSON" in said(b"".join([first, people[0], b"x\n"]))
+    assert "Line 2 of the head is not a person's" in said(first + b"[1]\n" + rest)
+    assert "Line 3 of the head is in the wrong place" in said(first + people[1] + people[0] + last)
+    assert "has no “signature”" in said(b"".join([first, *people, b"{}\n"]))
+    assert "The last line of the head has no “people”" in said(head.replace(b'"people"', b'"persons"'))
+    assert "its last line is missing" in said(b"".join([first, *people]))
+    assert "lines after its last one" in said(head + b"\n")
+    assert "its lines do not fit its last line" in said(b"".join([first, *people[1:], last]))
+
+
+def test_a_head_of_another_database_with_the_same_key_is_called_so(three):
+    head = make_head(three.house)
+    with three.house.runtime.engine.begin() as connection:
+        assert not check(three.house, head).is_of_other_database
+        connection.execute(text("UPDATE subscriber SET public_id = 'other-' || id"))
+
+    report = check(three.house, head)
+
+    assert report.fault_count >= 3
+    assert report.is_of_other_database
+
+
 def test_a_new_head_replaces_the_old_one_unless_there_is_a_fault(three, tmp_path):
     house, path = three.house, tmp_path / FILE_NAME
 
