@@ -45,7 +45,9 @@ def topic() -> None:
 @newsletter_option
 @click.option("--description", default="", help="A sentence for the sign-up page.")
 @click.option("--words", multiple=True, help=WORDS)
-@click.option("--publisher", multiple=True, help="Releases of publishers named like this fall under it.")
+@click.option(
+    "--publisher", multiple=True, help="Releases whose publisher has these words in its name fall under it."
+)
 @click.option("--all", "match_all", is_flag=True, help="All rules must hold; without it, one is enough.")
 def add(
     slug: str,
@@ -79,7 +81,9 @@ def add(
 @topic.command()
 @click.argument("slug")
 @click.option("--words", multiple=True, help=WORDS)
-@click.option("--publisher", multiple=True, help="Releases of publishers named like this fall under it.")
+@click.option(
+    "--publisher", multiple=True, help="Releases whose publisher has these words in its name fall under it."
+)
 @click.option("--clear", is_flag=True, help="Remove the existing rules first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 def rule(slug: str, words: tuple[str, ...], publisher: tuple[str, ...], clear: bool, as_json: bool) -> None:

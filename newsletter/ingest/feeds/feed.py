@@ -108,7 +108,7 @@ class Feed:
     site_url: str
     kind: str
     items: tuple[Item, ...]
-    # How many items had neither a title nor a text.
+    # How many items were left out. They have neither a title nor a text.
     skipped: int = 0
 
     def as_record(self) -> dict[str, Any]:
