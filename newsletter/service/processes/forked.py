@@ -78,8 +78,9 @@ def _become(
     for stream in (1, 2):
         os.dup2(writer, stream)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    # A lock that stayed open here would be held for as long as this process lives.
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    # A lock that stayed open here would be held for as long as this process lives. Without a limit of open
+    # files, sysconf says -1.
+    os.closerange(3, max(os.sysconf("SC_OPEN_MAX"), 1 << 16))
     os.environ.clear()
     os.environ.update(environ)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 (open until the process ends)
