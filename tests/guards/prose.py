@@ -113,29 +113,34 @@ def _short(sentence: str) -> str:
     return sentence if len(sentence) <= 160 else f"{sentence[:157]}..."
 
 
-def banned_names(path: Path, names: frozenset[str]) -> Iterator[str]:
+def parsed(path: Path) -> list[ast.AST]:
+    """Return all nodes of a Python file, the module first."""
+    return list(ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
+def banned_names(path: Path, nodes: Iterable[ast.AST], names: frozenset[str]) -> Iterator[str]:
     """Yield a line for each module, class or function whose name is banned."""
     if path.stem in names:
         yield f"{path.relative_to(ROOT)}: the module's name"
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name in names:
             yield f"{path.relative_to(ROOT)}:{node.lineno}: the name {node.name}"
 
 
-def code_texts(path: Path) -> Iterator[Text]:
+def code_texts(path: Path, nodes: Sequence[ast.AST]) -> Iterator[Text]:
     """Yield the docstrings, comments and messages of a Python file."""
     source = path.read_text("utf-8")
-    tree = ast.parse(source)
     docstrings = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 docstrings.add(first.value)
                 yield Text(path, first.lineno, _without_listing(ast.get_docstring(node) or ""))
-    yield from _comments(path, source)
+    if "#" in source:
+        yield from _comments(path, source)
     if path.is_relative_to(ROOT / "newsletter"):
-        yield from _messages(path, tree, docstrings)
+        yield from _messages(path, nodes, docstrings)
 
 
 def _without_listing(docstring: str) -> str:
@@ -164,10 +169,10 @@ def _comments(path: Path, source: str) -> Iterator[Text]:
         yield Text(path, first, "\n".join(block))
 
 
-def _messages(path: Path, tree: ast.Module, docstrings: set[ast.expr]) -> Iterator[Text]:
+def _messages(path: Path, nodes: Sequence[ast.AST], docstrings: set[ast.expr]) -> Iterator[Text]:
     """Yield the texts for people: strings of four words and more. What a pattern or SQL needs is not one."""
-    inside = {part for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in ast.walk(tree):
+    inside = {part for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes:
         text = None
         if isinstance(node, ast.JoinedStr):
             pieces = (str(part.value) if isinstance(part, ast.Constant) else "Value" for part in node.values)
@@ -239,8 +244,9 @@ def check(paths: Sequence[Path]) -> list[str]:
     for path in paths:
         name = path.relative_to(ROOT)
         if path.suffix == ".py" and (name.parts[0] in CODE_FOLDERS or len(name.parts) == 1):
-            found += banned_names(path, rules.names)
-            found += faults(code_texts(path), rules)
+            nodes = parsed(path)
+            found += banned_names(path, nodes, rules.names)
+            found += faults(code_texts(path, nodes), rules)
         elif path.suffix == ".md":
             found += faults(document_texts(path), rules)
         elif path == CATALOGUE:
