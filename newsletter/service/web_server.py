@@ -36,6 +36,7 @@ class WebServer(BaseApplication):  # type: ignore[misc] # gunicorn has no types
             "graceful_timeout": 10,
             "loglevel": "warning",
             "control_socket_disable": True,
+            "proc_name": "newsletter web",
             "post_fork": _end_with_parent,
         }
         for name, value in options.items():
