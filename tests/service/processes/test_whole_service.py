@@ -9,6 +9,7 @@ import socket
 import threading
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from house import ENVIRON, make_settings, make_upgraded
@@ -113,6 +114,10 @@ def add_subscriber(settings, *others):
     return runtime
 
 
+def open_files(pid):
+    return [str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()]
+
+
 def test_one_service_runs_in_a_folder_and_a_kill_ends_all_its_processes(
     start, environ, descendants, alive, eventually
 ):
@@ -122,6 +127,8 @@ def test_one_service_runs_in_a_folder_and_a_kill_ends_all_its_processes(
     # gunicorn with two workers, a worker for single emails, one for digests with its pool, beat.
     below = eventually(lambda: (found := descendants(service.pid)) and len(found) == 7 and found)
 
+    # Its forks would share a connection to the database.
+    assert not [each for each in open_files(service.pid) if "sqlite" in each]
     second = start(*RUN, "run", env={**environ, "NEWSLETTER_BIND": "127.0.0.1:1"})
 
     assert second.wait(timeout=30) == 1
