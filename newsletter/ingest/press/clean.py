@@ -19,8 +19,10 @@ _INVISIBLE |= dict.fromkeys(range(0xE000, 0xF900)) | dict.fromkeys([0xF0A7, 0xF0
 _CONTROLS = dict.fromkeys([*range(9), *range(14, 32), *range(127, 133), *range(134, 160)])
 _BREAKS = {0x0B: "\n", 0x0C: "\n", 0x0D: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n"}
 _SPACES = dict.fromkeys([0x09, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
-_CLEAN = str.maketrans({**_INVISIBLE, **_CONTROLS, **_BREAKS})
-_SPACING = str.maketrans(_SPACES)
+_CHANGED: dict[int, str | None] = {**_INVISIBLE, **_CONTROLS, **_BREAKS}
+# Most texts have few of these characters. Looking for them is faster than translating each character.
+_CLEAN = re.compile("[" + "".join(map(re.escape, map(chr, _CHANGED))) + "]")
+_SPACING = re.compile("[" + "".join(map(re.escape, map(chr, _SPACES))) + "]")
 
 # Persian, the scripts of India and emoji need these two joiners. After other characters they are noise.
 _JOINERS = re.compile(
@@ -57,6 +59,7 @@ _GLUED_DATE = re.compile(r"((?<!\d)\d{1,2}\.\d{1,2}\.\d{4})(?=[^\W\d_])")
 _HEADING = re.compile(r"#{1,6} +(?=[^\s#]|#\w)")
 _QUOTE = re.compile(r"(?:> ?)+(?=\S)")
 _BARS = "|¦│┃║ "
+_BAR_SET = frozenset(_BARS.strip())
 _TABLE_EDGE = re.compile(r"[\s|:+=\-–—_]+")
 _HIDDEN = ("script", "style")
 # The characters of a Japanese label may be set apart. A wide gap stands for the colon: "会 社 名    北浜町".
@@ -94,7 +97,7 @@ def clean(text: str, most: int | None = None) -> Cleaned:
     links: dict[str, str] = {}
     lines: list[RawLine] = []
     gap = True
-    for spaced in _with_breaks(_plain(text, links).translate(_SPACING).split("\n")):
+    for spaced in _with_breaks(_SPACING.sub(" ", _plain(text, links)).split("\n")):
         bare = spaced.strip()
         mark = _mark(bare)
         if "." in bare[:20]:
@@ -111,6 +114,8 @@ def clean(text: str, most: int | None = None) -> Cleaned:
 
 
 def _mark(bare: str) -> str:
+    if not bare.startswith(("#", ">")):
+        return ""
     heading = _HEADING.match(bare)
     if heading is not None:
         return "#" if len(heading[0].strip()) == 1 else "##"
@@ -126,8 +131,8 @@ def _without(mark: str, bare: str) -> str:
     """Return a line without its mark, and with a colon or no space where characters are set apart."""
     if mark:
         bare = (_HEADING if mark[0] == "#" else _QUOTE).sub("", bare, count=1)
-    if bare.isascii() or len(bare) > 200:
-        return bare
+    if bare < "\u3041" or len(bare) > 200:
+        return bare  # no Japanese character is first
     if _APART.fullmatch(bare):
         return "".join(bare.split())
     label = _WIDE_LABEL.match(bare)
@@ -138,15 +143,19 @@ def _without(mark: str, bare: str) -> str:
 _ENDLESS_NUMBER = re.compile(r"&#[0-9]{8,};?")
 
 
+def _changed(found: re.Match[str]) -> str:
+    return _CHANGED[ord(found[0])] or ""
+
+
 def _plain(text: str, links: dict[str, str]) -> str:
-    text = text.replace("\r\n", "\n").translate(_CLEAN)
+    text = _CLEAN.sub(_changed, text.replace("\r\n", "\n"))
     if "<" in text:
         text = _strip_tags(text, links)
     for _ in range(2):  # a page that was escaped twice has &amp;nbsp;
         if "&" in text and _ENTITY.search(text):
             text = _ENDLESS_NUMBER.sub("\ufffd", text)
             # One by one: html.unescape would also change "&region=" in an address, which has no semicolon.
-            text = _ENTITY.sub(lambda found: html.unescape(found[0]), text).translate(_CLEAN)
+            text = _CLEAN.sub(_changed, _ENTITY.sub(lambda found: html.unescape(found[0]), text))
     text = _JOINERS.sub("", text)
     if "](" in text:
         links.update({hit[1]: hit[2] for hit in _LINK.finditer(text) if hit[2].startswith("http")})
@@ -193,7 +202,7 @@ def _cut_between(text: str, opening: str, closing: str) -> str:
 
 def strip_bars(text: str) -> str:
     """Return the cells of a table row, or "" if it has only bars and rules. Return other text unchanged."""
-    if "|" not in text and not any(bar in text for bar in "¦│┃║"):
+    if _BAR_SET.isdisjoint(text):
         return text
     if _TABLE_EDGE.fullmatch(text):
         return ""

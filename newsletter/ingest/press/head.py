@@ -15,7 +15,7 @@ from newsletter.ingest.press.dated_lines import (
     read_mixed,
 )
 from newsletter.ingest.press.doubt import LABELLED, confidence
-from newsletter.ingest.press.lines.contacts import contact_lines, event_lines
+from newsletter.ingest.press.lines.contacts import contact_lines, event_lines, news_lines
 from newsletter.ingest.press.lines.furniture import Kind, kind_of
 from newsletter.ingest.press.lines.labels import BARE, BYLINE, SPLIT
 from newsletter.ingest.press.lines.line import NAME, Line
@@ -83,7 +83,7 @@ def read_head(lines: Sequence[Line], headline_at: int = -1, text_at: int = 0) ->
     if headline_at >= 0:
         head.title, head.title_at = lines[headline_at].text, headline_at
     repeats = Repeats(top, text_at)
-    contacts, events = contact_lines(top), event_lines(top)
+    contacts, events = contact_lines(top), event_lines(top) | news_lines(top)
     entries: list[Entry] = []
     meta_at, teaser_to, label = -1, 0, ""
     for at, line in enumerate(top):

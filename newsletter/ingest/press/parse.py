@@ -16,7 +16,7 @@ from newsletter.ingest.press.dates.find import FoundDate, find_dates, resolve
 from newsletter.ingest.press.doubt import FIRST_SENTENCE, LABELLED, SURE
 from newsletter.ingest.press.head import Head, read_head
 from newsletter.ingest.press.lines.furniture import Kind, kind_of
-from newsletter.ingest.press.lines.labels import BARE, BELOW, DATELINE, EVENT
+from newsletter.ingest.press.lines.labels import BARE, BELOW, DATELINE, EVENT, PUBLISHED
 from newsletter.ingest.press.lines.line import NAME, OF, Line
 from newsletter.ingest.press.lines.organisations import organisation_score
 from newsletter.ingest.press.lines.shape import is_sentence
@@ -33,6 +33,8 @@ HEADLINE_LENGTH = 120
 # How many lines below the text, and of contacts, are searched for the publisher.
 _TELLING = 200
 _NEAR_TEXT = 12
+# A longer title that opens with a place and a day is a sentence.
+_LONGEST_OPENING = 60
 _OPENED = 6  # one of this many first paragraphs may begin with the day, if there is no other date
 _CLOCK = re.compile(r"\d{1,2}:\d\d")
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*(?=\s)|[。！？][」』）]*")
@@ -146,7 +148,10 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
 
 def _speak_for_title(head: Head, body: Body) -> None:
     """Let the first sentence be the title of a release without a headline. It also stays in the text."""
-    opening = read_dateline(head.title) if len(head.title) > 60 and head.sure < LABELLED else None
+    opening = read_dateline(head.title) if head.sure < LABELLED else None
+    if opening is not None and len(head.title) <= _LONGEST_OPENING:
+        head.sure = FIRST_SENTENCE  # a headline without a text below, or a sentence without a headline
+        return
     if opening is not None:
         body.paragraphs.insert(0, head.title)
         body.subheads = {at + 1 for at in body.subheads}
@@ -236,6 +241,13 @@ def _publisher(
     )
 
 
+def _labelled(footer: list[Line]) -> list[Line]:
+    """Return the lines with a labelled day below the text, without those of a list of other releases."""
+    found = [line for line in footer if line.dates and line.alone and line.rank != BARE]
+    listed = len({line.dates[0].on(None) for line in found if line.rank == PUBLISHED}) > 1
+    return [line for line in footer if line.kind is Kind.WEAK or (line in found and not listed)]
+
+
 def _days_below(footer: list[Line]) -> Iterator[Line]:
     """Yield the lines right below the text that are only a place and a day, or a moment."""
     for line in footer[:_NEAR_TEXT]:
@@ -257,8 +269,7 @@ def _published(
     dates.extend((EVENT, found) for found in find_dates(head.title)[:1])
     # Below the text, only lines such as "Last updated" and "Source: X 2025-10-23" have dates of this release,
     # and a line right below the text.
-    labelled = (line for line in body.footer if line.kind is Kind.WEAK or (line.alone and line.rank != BARE))
-    telling = [*body.last_dates, *labelled, *_days_below(body.footer)]
+    telling = [*body.last_dates, *_labelled(body.footer), *_days_below(body.footer)]
     dates.extend((BELOW, line.dates[0]) for line in telling if line.dates)
     year = next((found.year for _, found in dates if found.year), None)
     year = year or copyright_year([line.text for line in body.footer])

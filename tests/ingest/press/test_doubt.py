@@ -84,6 +84,9 @@ def test_a_subheading_is_not_taken_for_the_headline_of_another_page() -> None:
 def test_a_title_with_a_label_is_sure_and_a_first_sentence_is_not() -> None:
     assert title_confidence("Title: Fares stay the same") == LABELLED > SURE
     assert parse_press(f"{BODY}\n\n{BODY} Really.", "x").doubts == ("title",)
+    assert parse_press(f"Lund (ots) - Addition to number 1\n{BODY}\n\n{BODY} Really.", "x").doubts == (
+        "title",
+    )
     assert FIRST_SENTENCE < SURE
 
 

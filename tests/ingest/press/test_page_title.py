@@ -6,7 +6,13 @@ import pytest
 
 from newsletter.ingest.press.clean import clean
 from newsletter.ingest.press.lines.line import Line
-from newsletter.ingest.press.page_title import PageTitle, find_page_title, without_menus
+from newsletter.ingest.press.page_title import (
+    PageTitle,
+    find_page_title,
+    join_headline,
+    site_of,
+    without_menus,
+)
 from newsletter.ingest.press.unwrap import read_lines
 
 HEADLINE = "Northern quay takes its first ferry"
@@ -61,6 +67,26 @@ def test_the_name_of_the_site_is_no_headline() -> None:
 
 def test_a_first_line_marked_as_a_heading_is_the_headline() -> None:
     assert find_page_title(lines_of(f"# {HEADLINE}", TEXT)) == PageTitle(HEADLINE, "", 0)
+
+
+def test_the_two_lines_of_a_headline_are_joined_if_the_title_of_the_page_has_both() -> None:
+    lines = lines_of(f"{HEADLINE} - Quayside", *MENU, "Northern quay takes", "its first ferry", TEXT)
+
+    assert [line.text for line in join_headline(lines)][-2:] == [HEADLINE, TEXT]
+    assert join_headline(lines_of(HEADLINE, *MENU, TEXT)) == lines_of(HEADLINE, *MENU, TEXT)
+
+
+@pytest.mark.parametrize(
+    ("first", "site"),
+    [
+        ("News - Halden", "Halden"),
+        ("Harbour Court of Halden - Newsroom > News Releases", "Harbour Court of Halden"),
+        (HEADLINE, ""),
+        (f"{HEADLINE} - and its second", ""),
+    ],
+)
+def test_a_title_of_a_page_without_a_headline_may_name_the_site(first: str, site: str) -> None:
+    assert site_of(first) == site
 
 
 def test_the_menus_above_the_headline_are_left_out() -> None:

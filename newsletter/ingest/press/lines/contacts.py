@@ -1,4 +1,4 @@
-"""Find blocks of lines that are no text: contacts, and lists of coming events. Pure."""
+"""Find blocks of lines that are no text: contacts, coming events and other news. Pure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from newsletter.ingest.press.lines.shape import ends_sentence
 
 _LONGEST_BLOCK = 7
 _LONGEST_ENTRY = 8
+_FEWEST_NEWS = 3
 # "12 Harbour Road", "Uferweg 3", "LT-01103 Vilnius", "1010 Wien"
 _STREET = re.compile(
     r"(?:[^\W\d][\w.’'-]*[ ,]+){1,4}\d{1,4}\s?[a-zA-Z]?(?:\s?[-–/]\s?\d{1,4})?"
@@ -42,6 +43,21 @@ def contact_lines(lines: Sequence[Line]) -> set[int]:
             else:
                 found.update(range(_address_start(lines, at), at))
         at += 1
+    return found
+
+
+def news_lines(lines: Sequence[Line]) -> set[int]:
+    """Return the indexes of lists of other pages: three or more headlines in a row, each below its day."""
+    found: set[int] = set()
+    run: list[int] = []
+    for at in range(len(lines) - 1):
+        line, below = lines[at], lines[at + 1]
+        if at in found or not (line.alone and line.dates):
+            continue
+        run = run if run and run[-1] == at - 1 else []
+        if below.text_only and below.open and not below.prose:
+            run += [at, at + 1]
+        found.update(run if len(run) >= 2 * _FEWEST_NEWS else ())
     return found
 
 

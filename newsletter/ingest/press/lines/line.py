@@ -24,6 +24,7 @@ INSIDE = "inside"  # the rule of a line that `read_as_text` made
 NAME = 3  # the lowest score at which a line counts as a name without other evidence
 _LONGEST_DATE_LINE = 160
 _MOST_WORDS = 8
+_NO_HEADLINE = ("kind of release", "release number")
 # Words between the kind of a release and its date, and its number before them.
 OF = re.compile(
     r"(?:\W+(?:nr|no|n°|nº|№)\.?\s?[\w/-]{1,12})?"
@@ -98,7 +99,7 @@ def classify(raw: RawLine) -> Line:
     if dates and len(text) <= _LONGEST_DATE_LINE and words <= 26:
         beside = beside_dates(text, dates)
         alone, rank = not beside or mostly_share_bar(beside.casefold()), weigh(text)
-        if not alone and words <= _MOST_WORDS and kind_of(OF.sub("", beside))[0] == "kind of release":
+        if not alone and words <= _MOST_WORDS and kind_of(OF.sub("", beside))[0] in _NO_HEADLINE:
             alone, rank = True, min(rank, PUBLISHED)  # "Pressemitteilung Nr. 5 vom 19.05.2031"
     elif not dates and len(text) <= 40:
         alone = is_time(text)

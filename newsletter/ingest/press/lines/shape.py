@@ -45,8 +45,8 @@ def is_sentence(text: str) -> bool:
 
 
 def is_cut_off(text: str) -> bool:
-    """Return whether `text` ends with three dots, as headlines and teasers do that a page has shortened."""
-    return text.rstrip(" »›>❯→])").endswith(("...", "…"))
+    """Return whether `text` ends with two or three dots, as headlines and teasers do that a page has cut."""
+    return text.rstrip(" »›>❯→])").endswith(("..", "…"))
 
 
 def is_bullet(text: str) -> bool:

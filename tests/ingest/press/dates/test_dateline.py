@@ -23,6 +23,10 @@ from newsletter.ingest.press.dates.dateline import read_dateline
         ("(ANSA) - LUND, 28 LUG - Il porto", "ANSA"),
         ("BRINGRAD. MORINFORM – The port", "MORINFORM"),
         ("БРИН. 23 лютого. УНН. У порту", "УНН"),
+        ("LUND, PA - (BrineMediaWire) - May 2, 2031 - Halden", "BrineMediaWire"),
+        ("Lund, Northland - May 2, 2031 / Halden Lantern Works / Halden", "Halden Lantern Works"),
+        ("May 2, 2031 (BRINEHAVEN) – The board of Halden", ""),
+        ("May 2, 2031 (BRINE NEWS) – The board of Halden", "BRINE NEWS"),
         ("BRINE, Nordal and REEF, South Nordal, Nov 12, 2024, Nov. 12, 2024 (WIREFILE) — Halden", "WIREFILE"),
     ],
 )
