@@ -82,6 +82,12 @@ def rules_for(session: Session, email_key: str) -> Sequence[AddressRule]:
     return [rule for rule in session.scalars(found) if match_local(rule.local, local)]
 
 
+def stopping_patterns(session: Session, email_key: str) -> tuple[str, ...]:
+    """Return the patterns of the rules that stop all emails to one address."""
+    found = rules_for(session, email_key)
+    return tuple(str(pattern_of(rule)) for rule in found if rule.kind is RuleKind.NEVER_MAILED)
+
+
 def pattern_of(rule: AddressRule) -> Pattern:
     """Return the pattern of a stored rule."""
     return Pattern(rule.host, rule.local)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +12,7 @@ import click
 from sqlalchemy.orm import Session
 
 from newsletter import suppression
+from newsletter.address_rules.rules import stopping_patterns
 from newsletter.cli.context import print_json
 from newsletter.cli.runtime import open_runtime
 from newsletter.errors import NotFound, ReasonNeeded
@@ -67,15 +70,17 @@ def show(address: str, as_json: bool) -> None:
             # An erased person is known only by a hash of the address.
             found = suppression.find(session, parts.tokens, _key(address))
             blocked = {"reason": found.reason.value, "since": found.since.isoformat()} if found else None
+            stopped_by = stopping_patterns(session, _key(address))
             if as_json:
-                print_json({"profile": None, "not_mailed": blocked})
+                print_json({"profile": None, "not_mailed": blocked, "stopped_by": stopped_by})
             else:
                 click.echo(f"{address}: no subscriber")
-                click.echo(_suppressed_line(blocked))
+                click.echo("\n".join(_why_not_emailed(blocked, stopped_by) or ["may be emailed"]))
             return
         data = personal_data(session, parts.tokens, person, _publisher(parts), parts.now())
+        stopped_by = stopping_patterns(session, person.email_key or "")
     if as_json:
-        print_json(data)
+        print_json({**data, "stopped_by": stopped_by})
         return
     profile = data["profile"]
     click.echo(f"{profile['id']}  {_address_of(profile)}")
@@ -86,12 +91,17 @@ def show(address: str, as_json: bool) -> None:
             click.echo(f"  {name.replace('_', ' ')}: {profile[name]}")
     if profile["release_languages"]:
         click.echo(f"  languages of releases: {', '.join(profile['release_languages'])}")
-    click.echo(f"  {_suppressed_line(data['not_mailed'])}")
+    if profile["address"]:
+        for line in _why_not_emailed(data["not_mailed"], stopped_by) or ["may be emailed"]:
+            click.echo(f"  {line}")
+    else:
+        click.echo("  not emailed: there is no address")
     for row in data["subscriptions"]:
         reason = f", {row['ended_reason']} {row['ended_at']}" if row["ended_at"] else ""
         often = Frequency(row["frequency"]).words
         click.echo(f"  {row['topic']}: {often}, {row['state']}{reason}")
-    click.echo(f"  {len(data['consent'])} entries of consent, {len(data['mails'])} emails")
+    emails = "1 email" if len(data["mails"]) == 1 else f"{len(data['mails'])} emails"
+    click.echo(f"  {len(data['consent'])} entries of consent, {emails}")
 
 
 @subscriber.command()
@@ -151,9 +161,10 @@ def erase(address: str, yes: bool) -> None:
     parts = open_runtime()
     with parts.session() as session:
         person = _find_or_fail(session, address)
+        named = person.email or address
         session.rollback()  # no lock is held while a person decides
         if not yes:
-            click.confirm(f"Erase {address} for good?", abort=True)
+            click.confirm(f"Erase {named} for good?", abort=True)
         done = erase_everywhere(parts, session, person.public_id, "command line", ACTOR)
     click.echo(f"{done.public_id} is erased; {done.skipped} waiting emails are not sent.")
 
@@ -213,35 +224,40 @@ def unsuppress(
         else:
             click.echo(f"{count} addresses {'would be' if dry_run else 'may be'} emailed again.")
         return
-    lifted = _unsuppress_one(address, why, dry_run=dry_run)
+    lifted, stopped_by = _unsuppress_one(address, why, dry_run=dry_run)
     if as_json:
         print_json({"lifted": int(lifted and not dry_run), "found": int(lifted)})
-    elif not lifted:
+        return
+    if not lifted:
         click.echo(f"{address} was not suppressed.")
+    elif stopped_by:
+        click.echo(f"{address} {'would no longer be' if dry_run else 'is no longer'} suppressed.")
     else:
         click.echo(f"{address} {'would be emailed' if dry_run else 'may be emailed'} again.")
+    for line in _why_not_emailed(None, stopped_by):
+        click.echo(line)
 
 
-def _unsuppress_one(address: str, why: str, *, dry_run: bool) -> bool:
-
+def _unsuppress_one(address: str, why: str, *, dry_run: bool) -> tuple[bool, Sequence[str]]:
+    """Lift the suppression of an address; return whether it had one, and the rules that stop it still."""
     parts = open_runtime()
     key = _key(address)
     with parts.session() as session:
+        found = find(session, parts.tokens, key)
+        stopped_by = stopping_patterns(session, key)
         try:
-            if dry_run:
-                found = find(session, parts.tokens, key)
-                if found is not None:
-                    check_why(found, why)
-                return found is not None
-            newest = parts.settings.snooze_catch_up
-            lifted = lift(session, parts.tokens, key, ACTOR, parts.now(), newest, why)
+            if dry_run and found is not None:
+                check_why(found, why)
+            elif not dry_run:
+                newest = parts.settings.snooze_catch_up
+                lift(session, parts.tokens, key, ACTOR, parts.now(), newest, why)
         except ReasonNeeded as fault:
-            raise click.ClickException(
+            raise ReasonNeeded(
                 f"{fault} Nothing has changed. If the person asks for it: "
-                f'newsletter subscriber unsuppress {address} --why "asked by phone"'
+                f'newsletter subscriber unsuppress {shlex.quote(address)} --why "asked by phone"'
             ) from fault
         session.commit()
-    return lifted
+    return found is not None, stopped_by
 
 
 def _unsuppress_many(
@@ -294,8 +310,13 @@ def _publisher(parts: Runtime) -> Any:
     return Publisher(newsletter.name, parts.settings.public_url, newsletter.postal_address, names)
 
 
-def _suppressed_line(blocked: dict[str, Any] | None) -> str:
-    return f"not emailed: {blocked['reason']}, since {blocked['since']}" if blocked else "may be emailed"
+def _why_not_emailed(blocked: dict[str, Any] | None, stopped_by: Sequence[str]) -> list[str]:
+    """Return why an address gets no email: its suppression, and the rules that stop it."""
+    found = [f"not emailed: {blocked['reason']}, since {blocked['since']}"] if blocked else []
+    return found + [
+        f"not emailed, because a rule stops it. To remove it: newsletter domain remove {shlex.quote(pattern)}"
+        for pattern in stopped_by
+    ]
 
 
 @subscriber.command()

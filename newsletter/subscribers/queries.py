@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Row, case, exists, func, select, text
 from sqlalchemy.orm import Session, joinedload
 
 from newsletter import suppression
-from newsletter.address_rules.rules import pattern_of, rules_for
+from newsletter.address_rules.rules import stopping_patterns
 from newsletter.errors import NotFound
 from newsletter.models import (
     ConsentAct,
@@ -22,7 +22,6 @@ from newsletter.models import (
     EndedReason,
     Frequency,
     Issue,
-    RuleKind,
     Subscriber,
     Subscription,
     SubscriptionState,
@@ -298,11 +297,7 @@ def subscriber_detail(session: Session, public_id: str, tokens: Tokens | None = 
     return SubscriberDetail(
         _rows(session, found)[0],
         _suppressed(session, subscriber, tokens),
-        tuple(
-            str(pattern_of(rule))
-            for rule in rules_for(session, subscriber.email_key or "")
-            if rule.kind is RuleKind.NEVER_MAILED
-        ),
+        stopping_patterns(session, subscriber.email_key or ""),
         _history(session, subscriber.id),
         _ledger(session, subscriber.id),
         _deliveries(session, subscriber.id),

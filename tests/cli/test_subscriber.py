@@ -151,6 +151,43 @@ def test_an_erased_address_is_let_go_only_with_a_reason(place, options):
     assert place.all(AuditEntry)[-1].detail == {"reason": "erased", "why": "asked"}
 
 
+def test_a_rule_that_stops_an_address_is_named_wherever_it_is_asked_about(place):
+    remove = "newsletter domain remove '*.example'"
+    run(place, "domain", "add", "*.example", "never-mailed", "--yes")
+    known, new = "ann@post.example", "new@post.example"
+    with place.runtime.session() as session:
+        session.query(Subscriber).one().email = session.query(Subscriber).one().email_key = known
+        session.commit()
+    run(place, "subscriber", "suppress", new)
+
+    for address in (known, new):
+        shown = run(place, "subscriber", "show", address).output
+        assert remove in shown
+        assert "may be emailed" not in shown
+        assert json.loads(run(place, "subscriber", "show", address, "--json").output)["stopped_by"] == [
+            "*.example"
+        ]
+    lifted = run(place, "subscriber", "unsuppress", new).output
+
+    assert "is no longer suppressed" in lifted
+    assert remove in lifted
+    assert "may be emailed" not in lifted
+
+
+def test_a_person_without_an_address_is_not_called_emailed(place):
+    (public_id,) = [each.public_id for each in place.all(Subscriber)]
+    run(place, "subscriber", "erase", ANN, "--yes")
+    run(place, "subscriber", "unsuppress", ANN, "--why", "asked")
+
+    assert "not emailed: there is no address" in run(place, "subscriber", "show", public_id).output
+
+
+def test_erasing_by_id_asks_with_the_address(place):
+    (public_id,) = [each.public_id for each in place.all(Subscriber)]
+
+    assert f"Erase {ANN} for good?" in run(place, "subscriber", "erase", public_id, answer="n\n").output
+
+
 def test_an_address_is_suppressed_and_let_go(place):
     assert "gets no more email" in run(place, "subscriber", "suppress", "other@example.org").output
     assert "already" in run(place, "subscriber", "suppress", "OTHER@example.org").output

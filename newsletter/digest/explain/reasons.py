@@ -209,7 +209,7 @@ class Reasoner:
 
     def _gets_nothing(self) -> tuple[Why, str] | None:
         if self.facts.is_suppressed:
-            return Why.SUPPRESSED, "The address is suppressed, so no email is sent to it."
+            return Why.SUPPRESSED, "The address is suppressed or a rule stops it, so no email is sent to it."
         until = self.facts.snoozed_until
         if self.foreseen.is_paused and until is not None:
             return Why.PAUSED, f"The subscriber pauses until {self.say_time(until)}."
