@@ -91,6 +91,7 @@ class _Guarded:
         self._peer: str | None = None
         self._command_bytes = 0
         self._is_in_message = False
+        self._is_too_large = False
 
     def connection_made(self, transport: Any) -> None:
         place = transport.get_extra_info("peername")
@@ -148,7 +149,7 @@ class _Guarded:
             try:
                 self.envelope.original_content = await self._read_message()
             finally:
-                self._is_in_message = False
+                self._is_in_message = self._is_too_large = False
             if self.envelope.original_content is None:
                 log.warning("event=intake_message_too_large")
                 status = TOO_LARGE
@@ -156,6 +157,16 @@ class _Guarded:
                 status = await self._call_handler_hook("DATA")  # type: ignore[attr-defined]
             self._set_post_data_state()
             await self._say(status)
+
+    def _timeout_cb(self) -> None:
+        if self._is_too_large:
+            log.warning("event=intake_message_too_large")
+            self.transport.write(f"{TOO_LARGE}\r\n".encode() * self._count_replies())
+        super()._timeout_cb()  # type: ignore[misc]
+
+    def _count_replies(self) -> int:
+        """Return how many replies the message gets that is being read."""
+        return 1
 
     async def _say(self, status: Any) -> None:
         await self.push(status)  # type: ignore[attr-defined]
@@ -179,8 +190,9 @@ class _Guarded:
             stuffed += (last + part).count(STUFFED)
             last = (last + part)[1 - len(STUFFED) :]
             kept += part[: KEPT_BYTES - len(kept)]
-        # The line break before the message and the final dot with its line break are not counted either.
-        if size - stuffed - len(END_OF_MESSAGE) > LARGEST_MAIL_BYTES:
+            # The line break before the message and the final dot with its line break are not counted either.
+            self._is_too_large = size - stuffed - len(END_OF_MESSAGE) > LARGEST_MAIL_BYTES
+        if self._is_too_large:
             return None
         if size <= KEPT_BYTES:
             del kept[-3:]  # the final dot and its line break
@@ -202,6 +214,9 @@ class GuardedLMTP(_Guarded, LMTP):
             await super().smtp_DATA(arg)
         finally:
             self._owed = 0
+
+    def _count_replies(self) -> int:
+        return self._owed
 
     async def push(self, status: Any) -> None:
         # 354 asks for the message, and 501 and 503 reject the command: these replies are sent once.

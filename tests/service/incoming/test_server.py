@@ -281,6 +281,28 @@ def test_whoever_falls_silent_or_drips_is_sent_away(tmp_path):
     assert told.count(b"\r\n") == 1
 
 
+@pytest.mark.parametrize(("protocol", "replies"), [("smtp", 1), ("lmtp", 2)])
+def test_a_message_that_is_too_large_and_never_ends_is_refused_when_its_time_is_over(
+    tmp_path, protocol, replies
+):
+    port = any_free_port()
+    listen = f"{protocol}://127.0.0.1:{port}"
+    house = make_house(make_settings(tmp_path, unsubscribe_address=MAILBOX, intake_listen=listen))
+
+    with listening(house.runtime, patience_seconds=4), smtplib.SMTP("127.0.0.1", port, timeout=20) as talk:
+        talk.docmd("EHLO" if protocol == "smtp" else "LHLO", "there")
+        talk.mail("ada@example.org")
+        talk.rcpt(MAILBOX)
+        talk.rcpt(MAILBOX)
+        talk.docmd("DATA")
+        talk.sock.sendall(b"x" * 2 * server.LARGEST_MAIL_BYTES)
+        told = talk.sock.makefile("rb").read()
+        talk.close()
+    house.runtime.engine.dispose()
+
+    assert told == b"552 5.3.4 Message too large\r\n" * replies
+
+
 def test_one_peer_cannot_take_every_place_and_a_place_is_given_back(doors):
     _, _, port, _ = doors
     held = [socket.create_connection(("127.0.0.1", port)) for _ in range(server.MOST_CONNECTIONS_OF_A_PEER)]
