@@ -58,10 +58,14 @@ _OPENING = 160
 _ARTICLE = re.compile(
     r"(?:the|der|die|das|le|la|les|el|los|las|il|lo|i|gli|o|a|os|as|de|het|den|det)\s+|l['’]", re.IGNORECASE
 )
+_TODAY = re.compile(r"(?:Today|Yesterday|This (?:week|month)),? (?=\S)")
+# "Contact DetailsHalden Robotics", if the page loses line breaks.
+_GLUED_LABEL = re.compile(r"(?:(?:Media|Press|Company) )?(?:Contacts?|Name)(?: Details)?(?=[A-Z])")
 # "RIVERSIDE – ", "(Leipzig) - ", "New York, NY -- "
 _PLACE_FIRST = re.compile(r"\(?[^\W\d_a-z][\w.,'’ ]{1,40}\)?\s[–—-]{1,2}\s+(?=[^\W\d_a-z])")
 _SMALL = frozenset(read_phrases("organisations")["small words"])
 _COMPOUNDS = tuple(read_phrases("organisations")["compounds"])
+_COMPOUND = re.compile(rf"[^\W\d]{{4,}}(?:{'|'.join(_COMPOUNDS)})", re.IGNORECASE)
 _ASIAN_SUBJECT = re.compile(
     r"(?P<who>(?:(?:株式会社|有限会社|合同会社|(?:一般|公益)(?:社団|財団)法人|独立行政法人|国立大学法人)[^、。はが「（(\s]{2,20}"
     r"|[^、。はが「（(\s]{2,20}(?:株式会社|有限会社|合同会社|大学|協会|機構|研究所|銀行|組合|財団|商工会議所|省|庁|県|市|区|町|村)))"
@@ -197,7 +201,8 @@ def _names(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         if len(line) > _LONGEST_CONTACT:
             continue  # a notice
-        for part in (*line.partition(":")[2].split(","), *line.split(","), line):
+        told = _GLUED_LABEL.sub("", line, count=1)
+        for part in (*told.partition(":")[2].split(","), *told.split(","), told):
             if _is_organisation(part) and 2 <= size(part) <= 9 and kind_of(part)[1] is Kind.TEXT:
                 yield part.strip()
 
@@ -213,7 +218,7 @@ def _is_organisation(name: str) -> bool:
 
 def from_lead(evidence: Evidence) -> str:
     """Return the name at the start of a lead such as "Corvane Systems (NYSE: CRVX), a supplier"."""
-    hit = _LEAD_NAME.match(evidence.lead) if evidence.dateline else None
+    hit = _LEAD_NAME.match(_TODAY.sub("", evidence.lead, count=1)) if evidence.dateline else None
     return hit["who"].strip(" ,") if hit else ""
 
 
@@ -231,7 +236,7 @@ def from_title(evidence: Evidence) -> str:
 
 
 def _subject(text: str) -> str:
-    opening = _PLACE_FIRST.sub("", text[:_OPENING], count=1)
+    opening = _TODAY.sub("", _PLACE_FIRST.sub("", text[:_OPENING], count=1), count=1)
     told = (pattern.match(opening) for pattern in (_ASIAN_SUBJECT, _KOREAN_SUBJECT, _ARABIC_SUBJECT))
     if subject := next(filter(None, told), None):
         return str(subject["who"])
@@ -254,7 +259,9 @@ def _subject(text: str) -> str:
     people = len(words) > 1 and words[1].casefold() in _SMALL and not _ARTICLE.match(opening)
     if people and not _is_organisation(words[0]):
         return ""
-    return name if _is_organisation(name) and 2 <= size(name) <= 9 else ""
+    # "The police" may be any, but the "harbour police" in one word is a name.
+    named = 2 <= size(name) <= 9 or (len(words) == 1 and _COMPOUND.fullmatch(name))
+    return name if named and _is_organisation(name) else ""
 
 
 def from_address(evidence: Evidence) -> str:

@@ -88,7 +88,7 @@ _VERBS = re.compile(
 def organisation_score(text: str) -> int:
     """Return how much `text` looks like a publisher's name: 3 or more is a name, below 0 is not."""
     text = text.strip(" -–—|,:")
-    if not text or len(text) > 140 or not any(char.isalpha() for char in text):
+    if not text or len(text) > 140 or "://" in text or not any(char.isalpha() for char in text):
         return -9
     words = [word.strip("().,'’\"“”;:-–*+•") for word in text.split()]
     words = [_ELIDED.sub("", word) for word in words if word]
@@ -177,7 +177,7 @@ _WIRE = re.compile(
     r"(?:news|press|business|globe|access|north|pr|market|send|media)\s?-?(?:news)?wire"
     r"|newswire|\bwire\b|informationsdienst wissenschaft|marketwired"
     r"|prnewsfoto|(?<![a-z])pr times(?![a-z])|\bots\b|\bcnw\b|presseportal|ein presswire|newsfile"
-    r"|\bdgap\b|\beqs\b|뉴스와이어|news aktuell",
+    r"|\bdgap\b|\beqs\b|newsworthy\.ai|뉴스와이어|news aktuell",
     re.IGNORECASE,
 )
 
