@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import takewhile
 from typing import Protocol
 
 from newsletter.errors import ReleaseUnreadable
@@ -37,6 +38,7 @@ _NEAR_TEXT = 12
 _LONGEST_OPENING = 60
 _OPENED = 6  # one of this many first paragraphs may begin with the day, if there is no other date
 _CLOCK = re.compile(r"\d{1,2}:\d\d")
+_FEWEST_LINES = 4  # a text without a sentence has at least this many lines below its title
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*(?=\s)|[。！？][」』）]*")
 # Signs of the United States, where 3/4/2025 is in March.
 _AMERICAN = re.compile(r"\b(?:NYSE|N(?:asdaq|ASDAQ)|BUSINESS WIRE|PRN?ewswire|PRNewswire|AccessWire)\b")
@@ -118,6 +120,9 @@ def parse_press(text: str, name: str, today: date | None = None) -> PressRelease
     skipped = 1 if body.paragraphs and not leads and _is_title(body.paragraphs[0], head) else 0
     paragraphs = leads + body.paragraphs[skipped:]
     if not paragraphs:
+        paragraphs = _lines_below(read_lines(cleaned.lines), head.title)
+        head.sure = min(head.sure, FIRST_SENTENCE)
+    if not paragraphs:
         reason = "it has a title but no text below; save the whole release into the file and try again"
         raise ReleaseUnreadable(name, reason)
     moved = len(leads) - skipped
@@ -161,6 +166,14 @@ def _speak_for_title(head: Head, body: Body) -> None:
     prose = next((each for each in body.paragraphs if is_sentence(each)), body.paragraphs[0])
     head.title = summarise((prose,), HEADLINE_LENGTH).rstrip(" .。")
     head.sure = FIRST_SENTENCE
+
+
+def _lines_below(lines: Sequence[Line], title: str) -> list[str]:
+    """Return the lines below the title of a text without a sentence, such as who speaks, when and where."""
+    title_at = next((at for at, line in enumerate(lines) if title in line.text), len(lines))
+    below = takewhile(lambda line: line.kind not in {Kind.END, Kind.RELATED}, lines[title_at + 1 :])
+    found = [line.text for line in below if line.kind is Kind.TEXT and title not in line.text]
+    return found if len(found) >= _FEWEST_LINES else []
 
 
 def _is_title(paragraph: str, head: Head) -> bool:

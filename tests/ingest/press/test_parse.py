@@ -135,6 +135,34 @@ def test_a_text_of_too_many_lines_is_refused() -> None:
         parse_press("a line\n" * 50_001, "a.txt")
 
 
+ADVISORY = """Harbour commissioner speaks about the ferry fares
+
+Port of Brinehaven
+5 May 2026
+
+WHO:
+Commissioner Ada Finch
+Captain Jon Holm
+
+WHERE:
+Harbour hall, Quay 4
+
+###
+
+Contact: press@brinehaven.example
+"""
+
+
+def test_a_text_without_a_sentence_is_kept_line_by_line_and_held_for_a_person() -> None:
+    release = parse_press(ADVISORY, "advisory.txt")
+
+    assert release.title == "Harbour commissioner speaks about the ferry fares"
+    assert release.paragraphs[-5:] == (
+        "WHO:", "Commissioner Ada Finch", "Captain Jon Holm", "WHERE:", "Harbour hall, Quay 4",
+    )  # fmt: skip
+    assert release.doubts == ("title",)
+
+
 def test_json_has_the_same_keys_for_every_release_and_an_error_only_on_failure() -> None:
     release = read(SAMPLES[0])
     good = as_json("a.txt", release)
