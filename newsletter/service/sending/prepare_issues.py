@@ -109,7 +109,8 @@ def prepare_issues(runtime: Runtime, ending: Callable[[], bool], *, stop_after_f
 
     Expired pauses and holds end first, so that these subscribers and releases are in the issue. Each chunk
     is a transaction of its own. Two processes that prepare the same issue take turns. If several are open,
-    each gets a chunk in turn, so that a small one does not wait for a large one. With
+    each gets a chunk in turn, so that a small one does not wait for a large one. What becomes due meanwhile is
+    opened between two chunks: on SQLite another process may have to wait for the lock until the end. With
     `stop_after_first`, it ends as soon as an issue that goes first (outbox/lease.py) is prepared. The caller
     can then send it before a large one is prepared.
     """
@@ -125,6 +126,7 @@ def prepare_issues(runtime: Runtime, ending: Callable[[], bool], *, stop_after_f
     waits_for_others: set[str] = set()
     first: set[str] = set()
     while not ending():
+        run_schedules(runtime)
         first |= _names_of_first(runtime)
         still_open = _open_work(runtime, work)
         work = {name: steps for name, steps in still_open.items() if name not in waits_for_others}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from house import House
 
 from newsletter.digest.issues import open_issue
@@ -91,3 +93,23 @@ def test_preparing_ends_when_an_issue_as_it_happens_can_be_sent(house: House):
     assert states == {hurried: IssueState.SENDING, weekly: IssueState.PREPARING}
     prepare_issues(house.runtime, lambda: False, stop_after_first=True)
     assert {each.state for each in house.all(Issue)} == {IssueState.SENDING}
+
+
+def test_what_becomes_due_while_an_issue_is_prepared_is_opened_by_the_same_process(house: House):
+    topic = house.topic("energy")
+    house.add_subscriber(topic)
+    house.add_subscriber(topic, frequency=Frequency.DAILY)
+    opened(house, "Energy in March")
+    with house.runtime.session() as session:
+        later = house.clock() + timedelta(minutes=1)
+        planned = open_issue(session, [Frequency.DAILY], actor="test", now=house.clock(), starts_at=later)
+        session.commit()
+        planned_id = planned.id
+
+    def time_passes() -> bool:
+        house.clock.pass_(minutes=2)
+        return False
+
+    prepare_issues(house.runtime, time_passes)
+
+    assert {each.id: each.state for each in house.all(Issue)}[planned_id] == IssueState.SENDING
