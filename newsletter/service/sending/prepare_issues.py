@@ -109,8 +109,8 @@ def prepare_issues(runtime: Runtime, ending: Callable[[], bool], *, stop_after_f
 
     Expired pauses and holds end first, so that these subscribers and releases are in the issue. Each chunk
     is a transaction of its own. Two processes that prepare the same issue take turns. If several are open,
-    each gets a chunk in turn, so that a small one does not wait for a large one. What becomes due meanwhile is
-    opened between two chunks: on SQLite another process may have to wait for the lock until the end. With
+    each gets a chunk in turn, so that a small one does not wait for a large one. What becomes due meanwhile
+    is opened between two chunks, because on SQLite another process may wait for the lock until the end. With
     `stop_after_first`, it ends as soon as an issue that goes first (outbox/lease.py) is prepared. The caller
     can then send it before a large one is prepared.
     """
