@@ -126,7 +126,6 @@ def prepare_issues(runtime: Runtime, ending: Callable[[], bool], *, stop_after_f
     waits_for_others: set[str] = set()
     first: set[str] = set()
     while not ending():
-        run_schedules(runtime)
         first |= _names_of_first(runtime)
         still_open = _open_work(runtime, work)
         work = {name: steps for name, steps in still_open.items() if name not in waits_for_others}
@@ -145,6 +144,7 @@ def prepare_issues(runtime: Runtime, ending: Callable[[], bool], *, stop_after_f
                 waits_for_others.clear()
                 if stop_after_first and name in first:
                     return True
+        run_schedules(runtime)
     return True
 
 
