@@ -266,8 +266,8 @@ def lift(
 def lift_row(session: Session, number: int, actor: str, now: datetime, newest: int, why: str) -> None:
     """Lift one suppression as `lift` does, without its address.
 
-    Raises NotFound, ReasonNeeded, and StateConflict for an erased person: nobody can see whose it is, so
-    somebody has to ask that person for the address.
+    Raises NotFound and ReasonNeeded. Raises StateConflict for an erased person: the row does not say whose it
+    is, so the owner has to ask that person for the address.
     """
     row = select(Suppression).where(Suppression.id == number)
     found = session.scalars(row).one_or_none()

@@ -71,7 +71,7 @@ def _verify_all(head_file: Path | None, as_json: bool) -> None:
 
     parts = open_runtime()
     path = head_file or parts.settings.data_dir / FILE_NAME
-    # A file that somebody names may be a pipe.
+    # The file of `--head` may be a pipe.
     if head_file is not None or path.is_file():
         with path.open("rb") as head:
             report = verify_all(parts.reading, parts.tokens, head)

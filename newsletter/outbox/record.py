@@ -107,7 +107,7 @@ def record(
 def _next_step(session: Session, maker: MessageMaker, attempt: Attempt, now: datetime) -> NextStep:
     backoff, made_ago = Backoff(), now - attempt.created_at
     age = backoff.tried_for(attempt.number, made_ago)
-    # Somebody waits for a single email, so a duplicate with the same Message-ID is better than none.
+    # A person waits for a single email: a duplicate with the same Message-ID is better than none.
     resend = attempt.lane is Lane.SINGLE or maker.settings.resend_uncertain
     # The query runs for old deliveries only.
     others_accepted = made_ago > backoff.give_up and _is_contradicted(session, maker, attempt, now)

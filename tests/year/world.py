@@ -584,7 +584,7 @@ class World:
                 steps.step(session, now)
                 session.rollback()
         if self.chance.random() < 0.3:
-            # Somebody changes their hour or language in the middle of a wave.
+            # A person changes their hour or language in the middle of a wave.
             person = self.chance.choice(self.people)
             person.language_before = person.language
             self._change_preferences(person)

@@ -1,7 +1,6 @@
 """The approval of a scheduled issue: which dates wait for it, give it, and tell of later corrections.
 
-A date that needs an approval has a row of SlotApproval. Until somebody approves it, no wave of the date is
-prepared.
+A date that needs an approval has a row of SlotApproval. No wave of the date is prepared before its approval.
 approval_dates.py adds these rows, asks, and closes dates that nobody approved in time.
 """
 

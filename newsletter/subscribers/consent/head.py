@@ -350,7 +350,7 @@ class _HeadReader:
         if not value_is_signed(self._tokens, signed, signature):
             raise InputError(
                 "The head was signed with another key. It is from an installation with another "
-                f"{variable('secret_keys')}, the oldest key was removed since, or somebody forged it."
+                f"{variable('secret_keys')}, the oldest key was removed since, or the head is a forgery."
             )
 
 

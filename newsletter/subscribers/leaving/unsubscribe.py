@@ -329,7 +329,7 @@ def topic_names(rows: Sequence[Subscription], language: str) -> tuple[str, ...]:
 def newsletters_left(
     ended: Sequence[Subscription], remaining: Sequence[Subscription], meant: int | None
 ) -> tuple[int, ...]:
-    """Return the newsletters that somebody left by this unsubscribe: no subscription to them remains.
+    """Return the newsletters to which no subscription remains after this unsubscribe.
 
     `meant` is the newsletter that the link names. It counts even if no subscription to it ended now.
     """
